@@ -1,0 +1,47 @@
+# make demo and make test work on a bare Debian 12 or 13 with npm; both need root (namespaces, ports below 1024, chroot).
+SHELL := /bin/bash
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+export DEBIAN_FRONTEND := noninteractive
+
+APT_LAB := qemu-system-x86 qemu-utils ipxe-qemu ipxe grub-common grub2-common grub-pc-bin mmdebstrap \
+	debian-archive-keyring cpio zstd xz-utils kmod iproute2 tcpdump
+APT_TEST := isc-dhcp-client udhcpc busybox-static atftp tftp-hpa curl libnfs-utils strace nftables tshark
+
+.PHONY: demo test check test-unit test-peers test-e2e image docs deps-npm deps-lab deps-test root clean
+
+demo: root deps-lab deps-npm
+	bin/virtdom lab demo
+
+test: root deps-lab deps-test deps-npm check test-unit test-peers test-e2e
+
+check: deps-npm
+	tsc --noEmit
+	oxlint --type-aware --deny-warnings
+	oxfmt --check .
+	knip
+
+test-unit: deps-npm
+	vitest run --project unit
+
+test-peers: root deps-test deps-npm
+	vitest run --project peers
+
+test-e2e: root deps-lab deps-test deps-npm
+	vitest run --project e2e
+
+# Everything that is downloaded or built on the way: packages, loaders, images, demo state.
+clean:
+	rm -rf node_modules .virtdom
+
+root:
+	@test "$$(id -u)" = 0 || { echo 'virtdom: this needs root (network namespaces, ports below 1024). Type: sudo make $(MAKECMDGOALS)' >&2; exit 1; }
+
+deps-npm: node_modules/.package-lock.json
+node_modules/.package-lock.json: package-lock.json package.json
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+deps-lab:
+	@bin/install-packages $(APT_LAB)
+deps-test:
+	@bin/install-packages $(APT_TEST)

@@ -1,0 +1,69 @@
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, normalize, relative } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+/** Which rooms a room may import, types included. `clock`, `log` and `thread` are open to everyone. */
+const mayImport: Readonly<Record<string, readonly string[] | 'everything'>> = {
+  main: 'everything',
+  app: 'everything',
+  'bulk-thread': ['tftp', 'httpboot', 'net', 'model', 'bulk-worker'],
+  'bulk-worker': ['tftp', 'httpboot', 'net', 'model'],
+  config: ['model'],
+  clock: [],
+  log: [],
+  thread: [],
+  model: [],
+  bytes: [],
+  net: ['bytes', 'model'],
+  dhcp: ['bytes', 'net', 'model'],
+  tftp: ['bytes', 'net', 'model'],
+  nfs: ['bytes', 'net', 'model'],
+  httpboot: ['bytes', 'net', 'model'],
+  boot: ['model'],
+  images: ['model', 'bytes'],
+  store: ['model', 'dhcp', 'boot'],
+  lab: ['net', 'images', 'model'],
+  cli: ['config', 'lab', 'images', 'boot', 'app', 'model'],
+};
+const openToAll = new Set(['clock', 'log', 'thread']);
+
+/** `src/dhcp/server.ts` is of the room `dhcp`, `src/clock.ts` of `clock`. */
+function roomOf(file: string): string {
+  const [first = ''] = relative('src', file).split('/');
+  return first.replace(/\.ts$/, '');
+}
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(file, 'utf8');
+  const specifiers = text.matchAll(/(?:\bfrom|\bimport|new URL)\s*\(?\s*['"](\.[^'"]+\.ts)['"]/g);
+  return [...specifiers].map(([, specifier = '']) => normalize(`${dirname(file)}/${specifier}`));
+}
+
+const files = globSync('src/**/*.ts');
+
+describe('the house', () => {
+  it.each(files)('%s imports only what its room may', (file) => {
+    const room = roomOf(file);
+    const allowed = mayImport[room];
+    expect(allowed, `room ${room} is not in the table`).toBeDefined();
+    if (allowed === undefined || allowed === 'everything') return;
+    const foreign = importsOf(file).filter((target) => {
+      const other = roomOf(target);
+      return other !== room && !openToAll.has(other) && !allowed.includes(other);
+    });
+    expect(foreign).toEqual([]);
+  });
+
+  it('has no file over 400 lines', () => {
+    const long = files.filter((file) => readFileSync(file, 'utf8').split('\n').length > 400);
+    expect(long).toEqual([]);
+  });
+
+  it('has a README of at most 15 lines in every room', () => {
+    const rooms = new Set(files.filter((file) => file.split('/').length > 2).map(roomOf));
+    for (const room of rooms) {
+      const lines = readFileSync(`src/${room}/README.md`, 'utf8').trimEnd().split('\n');
+      expect(lines.length, `src/${room}/README.md`).toBeLessThanOrEqual(15);
+    }
+  });
+});
