@@ -32,3 +32,19 @@ export interface BootProfile {
 /** The stages of a boot, in their order. */
 export const bootStages = ['discover', 'offer', 'lease', 'loader', 'menu', 'kernel', 'kernel-lease', 'mount', 'hello'] as const;
 export type BootStage = (typeof bootStages)[number];
+
+/**
+ * For ordinary servers, whose firmware and hypervisor take their time. `discover` counts only where we switched the
+ * machine on ourselves: it is its self-test.
+ */
+export const defaultStageSeconds: Readonly<Record<BootStage, number>> = {
+  discover: 180,
+  offer: 5,
+  lease: 10,
+  loader: 60,
+  menu: 30,
+  kernel: 120,
+  'kernel-lease': 120,
+  mount: 30,
+  hello: 180,
+};
