@@ -1,0 +1,76 @@
+import type { BootProfile, BootStage } from '../model/boot-profile.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import type { Mac } from '../model/mac.ts';
+import type { Machine } from '../model/machine.ts';
+import type { Subnet } from '../model/subnet.ts';
+
+/**
+ * Where a boot stands. `running` and `stuck` go on; `up` said hello; `local` was sent to its own disk; `handed-over` got
+ * all that its profile has of ours; `failed` ended before it was up.
+ */
+export type AttemptState = 'running' | 'stuck' | 'up' | 'local' | 'handed-over' | 'failed';
+
+/** When a stage was first reached, and by which packet or file. */
+export interface StageRecord {
+  readonly stage: BootStage;
+  /** Wall-clock milliseconds. */
+  readonly atMs: number;
+  readonly protocol: 'dhcp' | 'tftp' | 'http' | 'nfs';
+  readonly file?: string;
+  readonly bytes?: number;
+  readonly address?: Ipv4;
+}
+
+/** A menu as the attempt sees it until its end, with `<boot-token>` where the token goes. */
+export interface PinnedMenu {
+  readonly path: string;
+  readonly template: string;
+  /** Of the template's text and of every partial: which version made it. */
+  readonly templateSha256: string;
+  readonly text: string;
+}
+
+/** One power-on of one machine, as plain data: all that must survive a restart of the server. It holds no secret. */
+export interface StoredAttempt {
+  readonly id: string;
+  readonly machine: Machine;
+  /** Of the NIC that boots. */
+  readonly mac: Mac;
+  readonly subnet: Subnet;
+  readonly profile: BootProfile;
+  /** `dom0@3`. */
+  readonly image?: string;
+  readonly menus: readonly PinnedMenu[];
+  readonly openedMs: number;
+  /** Of the last packet that belonged to it. */
+  readonly lastSeenMs: number;
+  /** In words, for people: `RRQ /pxegrub finished, 123456 bytes`. */
+  readonly lastPacket: string;
+  readonly addresses: readonly Ipv4[];
+  readonly stages: readonly StageRecord[];
+  readonly state: AttemptState;
+  /** Why it is in this state. */
+  readonly reason: string;
+  readonly redeemedMs?: number;
+}
+
+/** Where attempts are kept. `save` replaces the attempt of the same id; calls for one id keep their order. */
+export interface AttemptStore {
+  /** The newest attempts of each machine, oldest first. */
+  load(): Promise<readonly StoredAttempt[]>;
+  save(attempt: StoredAttempt): Promise<void>;
+}
+
+/** Keeps attempts until the process ends: for tests and dry runs. */
+export class MemoryAttemptStore implements AttemptStore {
+  readonly attempts = new Map<string, StoredAttempt>();
+
+  load(): Promise<readonly StoredAttempt[]> {
+    return Promise.resolve([...this.attempts.values()]);
+  }
+
+  save(attempt: StoredAttempt): Promise<void> {
+    this.attempts.set(attempt.id, structuredClone(attempt));
+    return Promise.resolve();
+  }
+}
