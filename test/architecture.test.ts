@@ -21,9 +21,10 @@ const mayImport: Readonly<Record<string, readonly string[] | 'everything'>> = {
   httpboot: ['bytes', 'net', 'model'],
   boot: ['model'],
   images: ['model', 'bytes'],
+  service: ['model'],
   store: ['model', 'dhcp', 'boot'],
   lab: ['net', 'images', 'model'],
-  cli: ['config', 'lab', 'images', 'boot', 'app', 'model'],
+  cli: ['service', 'config', 'lab', 'images', 'boot', 'app', 'model'],
 };
 const openToAll = new Set(['clock', 'log', 'thread']);
 
