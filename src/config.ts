@@ -1,0 +1,141 @@
+import { dirname, resolve } from 'node:path';
+import type { LogLevel } from './log.ts';
+import type { BootProfile } from './model/boot-profile.ts';
+import type { Machine } from './model/machine.ts';
+import { checkShape, withDefaults } from './config/check-shape.ts';
+import type { SchemaNode } from './config/check-shape.ts';
+import { crossCheck } from './config/cross-checks.ts';
+import { environmentProblem, overlayEnvironment } from './config/environment.ts';
+import type { Environment } from './config/environment.ts';
+import { pathText, readObjects, reporter } from './config/objects.ts';
+import type { ConfiguredSubnet, LabObjects } from './config/objects.ts';
+import { processSchema } from './config/process-schema.ts';
+import type { ProcessSettings } from './config/process-schema.ts';
+import { ConfigError } from './config/problems.ts';
+import type { ConfigProblem, SourcePosition } from './config/problems.ts';
+import { readYamlFile } from './config/yaml-source.ts';
+import type { YamlDocument } from './config/yaml-source.ts';
+
+export type { ConfiguredSubnet } from './config/objects.ts';
+export { ConfigError } from './config/problems.ts';
+export type { ConfigProblem, SourcePosition } from './config/problems.ts';
+export { resolveSubnets } from './config/server-addresses.ts';
+
+/** virtdom.yaml, its object file and the environment, checked. All paths are absolute; the whole is frozen. */
+export interface Config {
+  /** virtdom.yaml itself. */
+  readonly file: string;
+  readonly stateDir: string;
+  readonly runtimeDir: string;
+  readonly user?: string;
+  readonly logLevel: LogLevel;
+  readonly templatesDir: string;
+  readonly dhcp: { readonly port: number };
+  readonly tftp: { readonly port: number; readonly maxBlockBytes: number; readonly maxTransfers: number };
+  readonly http: { readonly port: number };
+  readonly nfs: {
+    readonly port: number;
+    readonly mountPort: number;
+    readonly portmap: 'own' | 'register' | 'off';
+    readonly workers: number;
+  };
+  /** The SQLite file. */
+  readonly database: string;
+  readonly objectsFile: string;
+  /** Subnets may still lack our own address: `resolveSubnets` finds it. */
+  readonly objects: {
+    readonly subnets: readonly ConfiguredSubnet[];
+    readonly profiles: readonly BootProfile[];
+    readonly machines: readonly Machine[];
+  };
+  /** Where each object stands, by `Kind/name`, for messages about it. */
+  readonly origins: Readonly<Record<string, SourcePosition>>;
+}
+
+const shippedTemplates = resolve(import.meta.dirname, '../templates');
+
+/**
+ * Reads virtdom.yaml, the object file that it names and VIRTDOM_* overrides.
+ * Throws ConfigError with everything that is wrong in all of them.
+ */
+export function loadConfig(file: string, environment: Environment = process.env): Config {
+  const path = resolve(file);
+  const problems: ConfigProblem[] = [];
+  const settings = readSettings(path, environment, problems);
+  // A wrong virtdom.yaml may still name its objects: their problems belong to the same list.
+  const fromHere = (name: string): string => resolve(dirname(path), name);
+  const objectsFile = typeof settings?.objects === 'string' ? fromHere(settings.objects) : undefined;
+  const objects = objectsFile === undefined ? undefined : readLab(objectsFile, problems);
+  if (problems.length > 0 || settings === undefined || objectsFile === undefined || objects === undefined) throw new ConfigError(problems);
+  const stateDir = fromHere(settings.stateDir);
+  const { database, templatesDir, objects: _, ...rest } = settings;
+  return deepFreeze({
+    ...rest,
+    file: path,
+    stateDir,
+    runtimeDir: fromHere(settings.runtimeDir),
+    templatesDir: templatesDir === undefined ? shippedTemplates : fromHere(templatesDir),
+    database: database === undefined ? resolve(stateDir, 'virtdom.db') : fromHere(database),
+    objectsFile,
+    objects: {
+      subnets: objects.subnets.map(({ value }) => value),
+      profiles: objects.profiles.map(({ value }) => value),
+      machines: objects.machines.map(({ value }) => value),
+    },
+    origins: originsOf(objects),
+  });
+}
+
+/** The settings as they are, wrong values included; `undefined` where there is nothing to read. */
+function readSettings(file: string, environment: Environment, problems: ConfigProblem[]): ProcessSettings | undefined {
+  const source = readYamlFile(file);
+  problems.push(...source.problems);
+  if (source.problems.length > 0) return undefined;
+  const [document = emptyDocument(file), second] = source.documents;
+  const report = reporter(problems);
+  if (second !== undefined)
+    report(second, [], `expected a single document; subnets, profiles and machines belong into the file that objects names`);
+  const { value: overlaid, from } = overlayEnvironment(processSchema as SchemaNode, document.value, environment);
+  const value = withDefaults(processSchema, overlaid);
+  for (const { path, message, at } of checkShape(processSchema, value)) {
+    const variable = from(path);
+    if (variable === undefined) report(document, path, message, at);
+    else problems.push(environmentProblem(variable, pathText(path), message));
+  }
+  return value as ProcessSettings;
+}
+
+function readLab(file: string, problems: ConfigProblem[]): LabObjects {
+  const source = readYamlFile(file);
+  problems.push(...source.problems);
+  const report = reporter(problems);
+  const objects = readObjects(source, report);
+  // After a syntax error the objects behind it are missing, and references to them would be blamed for nothing.
+  if (source.problems.length === 0) crossCheck(objects, report);
+  return objects;
+}
+
+function originsOf({ subnets, profiles, machines }: LabObjects): Record<string, SourcePosition> {
+  const kinds = [
+    ['Subnet', subnets],
+    ['Profile', profiles],
+    ['Machine', machines],
+  ] as const;
+  return Object.fromEntries(
+    kinds.flatMap(([kind, placed]) => placed.map(({ value, document }) => [`${kind}/${value.name}`, document.positionOf([])] as const)),
+  );
+}
+
+/** An empty virtdom.yaml is one that leaves everything at its default. */
+function emptyDocument(file: string): YamlDocument {
+  const start = { file, line: 1, column: 1 };
+  return { value: {}, positionOf: () => start, keyPosition: () => start };
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    for (const each of Object.values(value)) deepFreeze(each);
+    Object.freeze(value);
+  }
+  return value;
+}

@@ -1,0 +1,128 @@
+import { Type } from 'typebox';
+import type { Static, TSchema } from 'typebox';
+import { bootStages, defaultStageSeconds } from '../model/boot-profile.ts';
+import { parseImageName } from '../model/image-manifest.ts';
+import { checked, choice, cidr, interfaceName, ipv4, list, mac, matching, name, section, text, uuid, whole, yesNo } from './shapes.ts';
+
+const bootPath = matching(/^\/?[\w.@+,:=-][\w.@+,:=/-]*$/, 'a path in the boot tree such as pxegrub or /ipxe/undionly.kpxe, or a URL');
+const parameters = () =>
+  Type.Record(
+    Type.String(),
+    Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Array(Type.String())], {
+      expected: 'text, a number, true or false, or a list of texts',
+    }),
+    { description: 'Values that templates use as `parameters.NAME`.', expected: 'names and values', default: {} },
+  );
+
+export const subnetSchema = section('A network that virtdom answers on.', {
+  kind: Type.Literal('Subnet'),
+  name: name('What profiles, logs and messages call it.'),
+  cidr: cidr('Its addresses.'),
+  interface: interfaceName('The interface that it is heard on.'),
+  serverAddress: Type.Optional(ipv4('Our own address on it; without it the one that the interface has in `cidr`.')),
+  mode: choice(
+    '`authoritative` hands out addresses and refuses wrong ones; `reserved` answers only machines with a reserved address; ' +
+      '`proxy` adds boot options beside another DHCP server; `off` stays silent.',
+    ['authoritative', 'reserved', 'proxy', 'off'],
+    'authoritative',
+  ),
+  pool: Type.Optional(
+    matching(/^[\d.]+\s*-\s*[\d.]+$/, 'a range of addresses such as 192.168.0.100-192.168.0.199')('The addresses to hand out freely.'),
+  ),
+  router: Type.Optional(ipv4('The default gateway (option 3).')),
+  dnsServers: list('Name servers (option 6).', ipv4('A name server.'), { default: [] }),
+  domain: Type.Optional(text('The domain name (option 15).', 'a domain name')),
+  nextServer: Type.Optional(ipv4('Where boot files come from when it is not us.')),
+  leaseSeconds: whole('How long a lease lasts.', 60, 31_536_000, 3600),
+  unknown: {
+    ...checked('ignore, lease or profile:NAME', (value) => /^(?:ignore|lease|profile:\S+)$/.test(value))(
+      'What a client gets that is no machine here: nothing, an address without boot files, or the boot of a profile.',
+    ),
+    default: 'ignore',
+  },
+  option128: Type.Optional(text('Option 128 as text, for Etherboot.')),
+  option129: Type.Optional(text('Option 129 as text, for Etherboot.')),
+  option150: Type.Optional(
+    list('Option 150 as TFTP servers (RFC 5859), for profiles without `menuByOption150`.', ipv4('A server.'), { minItems: 1 }),
+  ),
+});
+
+const loader = (client: string) => Type.Optional(bootPath(`The boot file of ${client}.`));
+const seconds = (stage: keyof typeof defaultStageSeconds) => whole(`Until \`${stage}\`.`, 1, 86_400, defaultStageSeconds[stage]);
+
+export const profileSchema = section('A kind of boot.', {
+  kind: Type.Literal('Profile'),
+  name: name('What machines and subnets call it.'),
+  boot: choice('`network` boots from us, `local` sends the machine to its own disk.', ['network', 'local'], 'network'),
+  loaders: section(
+    'The boot file for each kind of client.',
+    {
+      bios: loader('a BIOS ROM'),
+      'uefi-x64': loader('UEFI on x86-64'),
+      'uefi-arm64': loader('UEFI on ARM64'),
+      'http-x64': loader('UEFI HTTP boot on x86-64'),
+      'http-arm64': loader('UEFI HTTP boot on ARM64'),
+      ipxe: loader('an iPXE that asks again'),
+    },
+    true,
+  ),
+  menus: list(
+    'Files that are rendered for each machine. Option 150 names the first.',
+    section('A rendered file.', {
+      path: checked(
+        'an absolute path in the boot tree without .., in braces only {name}, {mac} or {mac-dashed}',
+        isMenuPath,
+      )('Where clients find it; may hold `{name}`, `{mac}` and `{mac-dashed}`.'),
+      template: matching(/^[\w][\w.-]*$/, 'the name of a template such as menu.lst')('What it is rendered from.'),
+    }),
+    { default: [] },
+  ),
+  menuByOption150: yesNo("Send the first menu's path as option 150, as GRUB Legacy's pxegrub wants it.", false),
+  image: Type.Optional(
+    checked(
+      'an image such as dom0 or dom0@3',
+      (value) => parseImageName(value) !== undefined,
+    )('The root image: the newest version when the boot begins, or a fixed one.'),
+  ),
+  parameters: parameters(),
+  stageSeconds: section(
+    'How long each stage of a boot may take, in seconds from the end of the stage before, until the boot counts as stuck.',
+    Object.fromEntries(bootStages.map((stage) => [stage, seconds(stage)])) as Record<
+      (typeof bootStages)[number],
+      ReturnType<typeof seconds>
+    >,
+    true,
+  ),
+});
+
+export const machineSchema = section('A computer that boots from us.', {
+  kind: Type.Literal('Machine'),
+  name: name('Its host name.'),
+  nics: list(
+    'Its network interfaces; previews boot from the first.',
+    section('A network interface.', {
+      mac: mac('Its MAC address.'),
+      address: Type.Optional(ipv4('The address reserved for it; without one it gets a free address of the pool.')),
+    }),
+    { minItems: 1 },
+  ),
+  uuid: Type.Optional(uuid('Its system UUID, as DMI prints it.')),
+  profile: name('What kind of boot it gets.'),
+  labels: Type.Record(Type.String(), Type.String({ expected: 'text' }), {
+    description: 'Free names and values.',
+    expected: 'names and texts',
+    default: {},
+  }),
+  parameters: parameters(),
+});
+
+export const objectSchemas = { Subnet: subnetSchema, Profile: profileSchema, Machine: machineSchema } satisfies Record<string, TSchema>;
+export type ObjectKind = keyof typeof objectSchemas;
+export type SubnetDocument = Static<typeof subnetSchema>;
+export type ProfileDocument = Static<typeof profileSchema>;
+export type MachineDocument = Static<typeof machineSchema>;
+
+function isMenuPath(value: string): boolean {
+  const bare = value.replaceAll(/\{(?:name|mac|mac-dashed)\}/g, 'x');
+  return /^(?:\/[\w.@+,:=-]+)+$/.test(bare) && !bare.split('/').some((part) => /^\.+$/.test(part));
+}

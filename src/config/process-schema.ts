@@ -1,0 +1,46 @@
+import type { Static } from 'typebox';
+import { choice, matching, path, port, section, whole } from './shapes.ts';
+import { Type } from 'typebox';
+
+/** virtdom.yaml: what one process needs. */
+export const processSchema = section('What one virtdom process needs.', {
+  stateDir: path('Where the database, images and boot loaders are kept.', { default: '/var/lib/virtdom' }),
+  runtimeDir: path('Where locks and sockets are kept while virtdom runs.', { default: '/run/virtdom' }),
+  database: Type.Optional(path('The SQLite database. Its folder must be on a local disk.', { defaultText: '`virtdom.db` in `stateDir`' })),
+  templatesDir: Type.Optional(path('Where menu templates are read from.', { defaultText: 'those that come with virtdom' })),
+  objects: path('The file of subnets, profiles and machines.', { default: 'lab.yaml' }),
+  user: Type.Optional(
+    matching(
+      /^[a-z_][a-z0-9_-]{0,31}$/,
+      'the name of a user of this system',
+    )('The user to become once the ports are bound; without it virtdom stays what it was started as.'),
+  ),
+  logLevel: choice('The least important lines that are logged.', ['debug', 'info', 'warn', 'error', 'silent'], 'info'),
+  dhcp: section('The DHCP server.', { port: port('The UDP port that clients ask on.', 67) }, true),
+  tftp: section(
+    'The TFTP server.',
+    {
+      port: port('The UDP port that clients ask on.', 69),
+      maxBlockBytes: whole('The largest block that is agreed to (RFC 2348). 1468 fits an Ethernet frame.', 512, 65_464, 1468),
+      maxTransfers: whole('How many transfers run at a time; more are refused until one ends.', 1, 65_535, 2048),
+    },
+    true,
+  ),
+  http: section('The boot HTTP server.', { port: port('The TCP port that loaders and agents use.', 8080) }, true),
+  nfs: section(
+    'The NFS server.',
+    {
+      port: port('The TCP and UDP port of NFS version 3.', 2049),
+      mountPort: port('The TCP and UDP port of the MOUNT protocol.', 20_048),
+      portmap: choice(
+        'Port 111: answer it ourselves, register with the rpcbind that has it, or leave it alone.',
+        ['own', 'register', 'off'],
+        'own',
+      ),
+      workers: whole('Threads that serve files.', 1, 64, 2),
+    },
+    true,
+  ),
+});
+
+export type ProcessSettings = Static<typeof processSchema>;
