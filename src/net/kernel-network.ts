@@ -21,9 +21,10 @@ export interface KernelNetworkOptions {
 export function kernelNetwork({ clock, log, bufferBytes = 4 * 1024 * 1024 }: KernelNetworkOptions): UdpNetwork {
   const ours = new Map<number, number>();
 
+  // A free port must be ours alone: with SO_REUSEADDR the kernel may choose one that a transfer of ours has already.
   async function open(wish: Omit<SocketWish, 'join' | 'bufferBytes'>): Promise<DgramChannel> {
     try {
-      return await DgramChannel.adopt(openUdpSocket({ ...wish, join: (ours.get(wish.port) ?? 0) > 0, bufferBytes }));
+      return await DgramChannel.adopt(openUdpSocket({ ...wish, join: wish.port !== 0 && (ours.get(wish.port) ?? 0) > 0, bufferBytes }));
     } catch (error) {
       throw describeBindFailure(error, { protocol: 'udp', ...wish });
     }
