@@ -1,0 +1,53 @@
+export interface RetransmissionLimits {
+  /** Before anything was measured. */
+  readonly initialMs: number;
+  readonly floorMs: number;
+  readonly ceilingMs: number;
+}
+
+/** Below this a timer would fire on the jitter of the machine's own scheduler. */
+const granularityMs = 5;
+
+/**
+ * How long to wait for an ACK: RFC 6298, with Karn's rule in the hands of the caller, who gives no sample for a block
+ * that was sent twice. The first repeat waits no longer than the first send did: on a boot network two losses in a row
+ * are chance, and only the third is taken for congestion. From there each wait is twice the one before.
+ */
+export class RetransmissionTimer {
+  readonly #limits: RetransmissionLimits;
+  #smoothedMs: number | undefined;
+  #variationMs = 0;
+  #timeouts = 0;
+
+  /** With the round trip of an earlier transfer to the same client, it is the first guess. */
+  constructor(limits: RetransmissionLimits, knownRoundTripMs?: number) {
+    this.#limits = limits;
+    if (knownRoundTripMs !== undefined) this.sample(knownRoundTripMs);
+  }
+
+  get roundTripMs(): number | undefined {
+    return this.#smoothedMs;
+  }
+
+  get delayMs(): number {
+    const { initialMs, floorMs, ceilingMs } = this.#limits;
+    const measured = this.#smoothedMs === undefined ? initialMs : this.#smoothedMs + Math.max(granularityMs, 4 * this.#variationMs);
+    return Math.min(ceilingMs, Math.max(floorMs, measured) * 2 ** Math.max(0, this.#timeouts - 1));
+  }
+
+  /** RFC 6298 2.2 and 2.3. A sample also ends the backing off (5.7). */
+  sample(roundTripMs: number): void {
+    this.#timeouts = 0;
+    if (this.#smoothedMs === undefined) {
+      this.#smoothedMs = roundTripMs;
+      this.#variationMs = roundTripMs / 2;
+      return;
+    }
+    this.#variationMs = 0.75 * this.#variationMs + 0.25 * Math.abs(this.#smoothedMs - roundTripMs);
+    this.#smoothedMs = 0.875 * this.#smoothedMs + 0.125 * roundTripMs;
+  }
+
+  timedOut(): void {
+    this.#timeouts = Math.min(this.#timeouts + 1, 30);
+  }
+}
