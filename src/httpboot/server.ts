@@ -1,0 +1,210 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Clock } from '../clock.ts';
+import { DropLog, type Log } from '../log.ts';
+import type { BootObserver, Observation } from '../model/boot-trace.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import { describeBindFailure } from '../net/bind-failure.ts';
+import type { BootTree } from './boot-tree.ts';
+import { answerFile } from './file-answer.ts';
+import { FileBytes } from './file-bytes.ts';
+import { answerHello, helloPath, sendText } from './hello-answer.ts';
+import type { HelloDesk } from './hello-desk.ts';
+import { requestPath } from './request-path.ts';
+
+export interface BootHttpSettings {
+  readonly port: number;
+  /** An address: a farm that loads at once, and not every connection a broken client can make. */
+  readonly maxConnections?: number;
+  /** From the first byte of a request to its last. */
+  readonly requestTimeoutMs?: number;
+  /** How long a client may leave bytes of an answer unread. */
+  readonly stallTimeoutMs?: number;
+}
+
+export interface BootHttpServerParts {
+  readonly settings: BootHttpSettings;
+  readonly addresses: readonly Ipv4[];
+  readonly tree: BootTree;
+  readonly desk: HelloDesk;
+  readonly observer: BootObserver;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const maxTargetLength = 2_048;
+const maxPathLength = 255;
+
+/** The boot tree over HTTP/1.1, for iPXE, GRUB, UEFI firmware and machines that report that they are up. */
+export class BootHttpServer {
+  readonly #parts: BootHttpServerParts;
+  readonly #drops: DropLog;
+  readonly #files = new FileBytes();
+  readonly #servers = new Map<Ipv4, Server>();
+  #changes: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(parts: BootHttpServerParts) {
+    this.#parts = parts;
+    this.#drops = new DropLog(parts.log, parts.clock);
+  }
+
+  /** Rejects with the first address that can not be bound; then none is. */
+  async start(): Promise<void> {
+    try {
+      for (const address of this.#parts.addresses) await this.#listen(address);
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  /** Follows the machine's addresses; a new one that can not be bound is logged and left out. */
+  setAddresses(addresses: readonly Ipv4[]): Promise<void> {
+    const change = this.#changes.then(() => this.#follow(addresses));
+    // The caller hears of a failure; the next change must not.
+    this.#changes = change.catch(() => {});
+    return change;
+  }
+
+  /** Ends every connection, also in the middle of a file, and resolves when all sockets are closed. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#changes;
+    await Promise.all([...this.#servers.keys()].map((address) => this.#leave(address)));
+  }
+
+  /** Where it listens: the port is the kernel's choice where the settings say 0. */
+  get listening(): readonly { readonly address: Ipv4; readonly port: number }[] {
+    return [...this.#servers].map(([address, server]) => {
+      const bound = server.address();
+      return { address, port: typeof bound === 'object' && bound !== null ? bound.port : this.#parts.settings.port };
+    });
+  }
+
+  async #follow(addresses: readonly Ipv4[]): Promise<void> {
+    if (this.#closed) return;
+    for (const address of this.#servers.keys()) if (!addresses.includes(address)) await this.#leave(address);
+    for (const address of addresses) {
+      if (this.#servers.has(address)) continue;
+      try {
+        await this.#listen(address);
+        this.#parts.log.info({ address, port: this.#parts.settings.port }, 'HTTP listens on a new address');
+      } catch (error) {
+        this.#parts.log.error({ address, port: this.#parts.settings.port, err: error }, 'HTTP can not listen on a new address');
+      }
+    }
+  }
+
+  async #listen(address: Ipv4): Promise<void> {
+    const { maxConnections = 1_024, requestTimeoutMs = 20_000, stallTimeoutMs = 60_000, port } = this.#parts.settings;
+    const server = createServer({
+      maxHeaderSize: 8 * 1024,
+      requestTimeout: requestTimeoutMs,
+      headersTimeout: Math.min(10_000, requestTimeoutMs),
+      connectionsCheckingInterval: Math.min(5_000, requestTimeoutMs / 2),
+      keepAliveTimeout: 15_000,
+      noDelay: true,
+      highWaterMark: 256 * 1024,
+    });
+    server.maxConnections = maxConnections;
+    server.timeout = stallTimeoutMs;
+    server.on('request', (request, response) => void this.#answer(request, response));
+    server.on('dropRequest', () => this.#drops.drop('too-many-connections', { address }));
+    server.on('drop', () => this.#drops.drop('too-many-connections', { address }));
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      this.#drops.drop('malformed-request', { client: 'remoteAddress' in socket ? socket.remoteAddress : undefined, error: error.code });
+      if (!socket.writable || error.code === 'ECONNRESET') socket.destroy();
+      else socket.end(`HTTP/1.1 ${clientErrorStatus(error.code)}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    });
+    await new Promise<void>((resolve, reject) => {
+      const failed = (error: Error): void => reject(describeBindFailure(error, { protocol: 'tcp', address, port }));
+      server.once('error', failed);
+      server.listen({ host: address, port, backlog: 1_024 }, () => {
+        server.off('error', failed);
+        server.on('error', (error) => this.#drops.drop('socket-error', { address, error: error.message }));
+        resolve();
+      });
+    });
+    this.#servers.set(address, server);
+  }
+
+  async #leave(address: Ipv4): Promise<void> {
+    const server = this.#servers.get(address);
+    this.#servers.delete(address);
+    if (server === undefined) return;
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  }
+
+  /** Receive, ask, send; the one place where a request's surprises end. */
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await this.#route(request, response);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#drops.drop('request-failed', { client: request.socket.remoteAddress, method: request.method, error: reason });
+      if (response.headersSent) response.destroy();
+      else {
+        for (const name of response.getHeaderNames()) response.removeHeader(name);
+        sendText(response, 500, 'the server can not answer this now');
+      }
+    }
+  }
+
+  async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const target = request.url ?? '';
+    const path = target.length > maxTargetLength ? undefined : requestPath(target);
+    if (path === undefined || path.length > maxPathLength) {
+      sendText(response, path === undefined && target.length <= maxTargetLength ? 400 : 414, 'this is no path of the boot tree');
+      return;
+    }
+    const isHello = path === helloPath;
+    const allowed = isHello ? ['POST'] : ['GET', 'HEAD'];
+    if (!allowed.includes(request.method ?? '')) {
+      response.setHeader('Allow', allowed.join(', '));
+      // The body of what is not allowed is not read.
+      if (request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined) {
+        response.setHeader('Connection', 'close');
+      }
+      sendText(response, 405, `only ${allowed.join(' and ')} here`);
+      return;
+    }
+    if (isHello) await answerHello(request, response, this.#parts.desk);
+    else await this.#serve(request, response, path);
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+    const clientAddress = request.socket.remoteAddress ?? '';
+    const serverAddress = request.socket.localAddress ?? '';
+    const file = await this.#parts.tree.open({ protocol: 'http', clientAddress, serverAddress, path });
+    const observe = (seen: Seen): void =>
+      this.#parts.observer.observe({ kind: 'file', protocol: 'http', atMs: this.#parts.clock.now(), clientAddress, path, ...seen });
+    switch (file.kind) {
+      case 'missing':
+        observe({ phase: 'missing', bytes: 0, reason: file.reason });
+        sendText(response, 404, `there is no ${path} here`);
+        return;
+      case 'refused':
+        observe({ phase: 'refused', bytes: 0, reason: file.reason });
+        sendText(response, 403, `${path} is not for this client: the server's log says why`);
+        return;
+      case 'rendered':
+      case 'static':
+        await answerFile(request, response, file, this.#files, {
+          opened: (size) => observe({ phase: 'opened', bytes: 0, size }),
+          finished: (bytes, size) => observe({ phase: 'finished', bytes, size }),
+          aborted: (bytes, size, reason) => observe({ phase: 'aborted', bytes, size, reason }),
+        });
+    }
+  }
+}
+
+type FileObservation = Extract<Observation, { kind: 'file' }>;
+type Seen = Omit<FileObservation, 'kind' | 'protocol' | 'atMs' | 'clientAddress' | 'path'>;
+
+function clientErrorStatus(code: string | undefined): string {
+  if (code === 'HPE_HEADER_OVERFLOW') return '431 Request Header Fields Too Large';
+  return code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request';
+}
