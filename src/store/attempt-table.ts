@@ -1,0 +1,72 @@
+import type { Kysely } from 'kysely';
+import type { StoredAttempt } from '../boot/attempt-store.ts';
+import type { AttemptRow, Tables } from './tables.ts';
+
+/** How many attempts of one machine are kept. */
+export const keptAttempts = 1000;
+/** How many of them a start reads back: enough for the running one and its recent history. */
+export const loadedAttempts = 20;
+
+/** The newest attempts of each machine, oldest first. */
+export async function readAttempts(database: Kysely<Tables>): Promise<StoredAttempt[]> {
+  const rows = await database
+    .with('ranked', (query) =>
+      query
+        .selectFrom('boot_attempt')
+        .select(['id', 'opened_ms', 'document'])
+        .select(({ fn }) =>
+          fn
+            .agg<number>('row_number')
+            .over((over) => over.partitionBy('machine').orderBy('opened_ms', 'desc'))
+            .as('age'),
+        ),
+    )
+    .selectFrom('ranked')
+    .select('document')
+    .where('age', '<=', loadedAttempts)
+    .orderBy('opened_ms')
+    .orderBy('id')
+    .execute();
+  return rows.map(({ document }) => JSON.parse(document) as StoredAttempt);
+}
+
+/** Replaces the attempt of this id; a new one pushes out the oldest of its machine. */
+export async function writeAttempt(database: Kysely<Tables>, attempt: StoredAttempt): Promise<void> {
+  const { id, ...columns } = rowOf(attempt);
+  const { numUpdatedRows } = await database.updateTable('boot_attempt').set(columns).where('id', '=', id).executeTakeFirst();
+  if (numUpdatedRows > 0n) return;
+  await database
+    .insertInto('boot_attempt')
+    .values({ id, ...columns })
+    .execute();
+  await prune(database, columns.machine);
+}
+
+async function prune(database: Kysely<Tables>, machine: string): Promise<void> {
+  await database
+    .deleteFrom('boot_attempt')
+    .where('machine', '=', machine)
+    .where('opened_ms', '<', (query) =>
+      query
+        .selectFrom('boot_attempt')
+        .select('opened_ms')
+        .where('machine', '=', machine)
+        .orderBy('opened_ms', 'desc')
+        .limit(1)
+        .offset(keptAttempts - 1),
+    )
+    .execute();
+}
+
+function rowOf(attempt: StoredAttempt): AttemptRow {
+  return {
+    id: attempt.id,
+    machine: attempt.machine.name,
+    mac: attempt.mac,
+    image: attempt.image ?? null,
+    state: attempt.state,
+    opened_ms: attempt.openedMs,
+    last_seen_ms: attempt.lastSeenMs,
+    document: JSON.stringify(attempt),
+  };
+}
