@@ -1,0 +1,36 @@
+import { networkInterfaces } from 'node:os';
+import type { Command } from 'commander';
+import { loadConfig, resolveSubnets } from '../config.ts';
+import { configurationReference } from '../config/reference.ts';
+import { showConfig } from '../config/show.ts';
+import { configOption } from './config-option.ts';
+
+export function addConfigCommands(program: Command): void {
+  const config = program.command('config').description('check and show the configuration');
+  const print = (text: string): void => program.configureOutput().writeOut?.(text);
+
+  config
+    .command('check')
+    .description('say everything that is wrong with the configuration, each with file:line')
+    .addOption(configOption())
+    .option('--elsewhere', 'the configuration is for another machine: leave out what depends on the interfaces of this one')
+    .action((options: { config: string; elsewhere?: true }) => {
+      const loaded = loadConfig(options.config);
+      if (options.elsewhere === undefined) resolveSubnets(loaded, networkInterfaces());
+      const { subnets, profiles, machines } = loaded.objects;
+      print(
+        `${loaded.file}: ok; ${loaded.objectsFile}: ${subnets.length} subnets, ${profiles.length} profiles, ${machines.length} machines\n`,
+      );
+    });
+
+  config
+    .command('show')
+    .description('print the configuration with its defaults and environment variables filled in')
+    .addOption(configOption())
+    .action((options: { config: string }) => print(showConfig(loadConfig(options.config))));
+
+  config
+    .command('reference')
+    .description('print the reference of all keys, in Markdown')
+    .action(() => print(configurationReference()));
+}

@@ -1,0 +1,17 @@
+import { readFileSync } from 'node:fs';
+import { runProgram } from './cli/program.ts';
+import type { CommandTable } from './cli/program.ts';
+
+/** Every command by its first word. A file that is listed here exports a function that adds its commands to the program. */
+const commands: CommandTable = {
+  config: async () => (await import('./cli/config.ts')).addConfigCommands,
+};
+
+// `virtdom config show | head`: the reader went away, which is no failure of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+process.exitCode = await runProgram(commands, version, process.argv.slice(2), { debug: process.env['VIRTDOM_DEBUG'] === '1' });
