@@ -27,7 +27,7 @@ export class BindFailure extends Error {
 export function describeBindFailure(error: unknown, wish: BindWish): BindFailure {
   if (error instanceof BindFailure) return error;
   const code = systemCode(error);
-  const holders = code === 'EADDRINUSE' ? portHolders(wish.protocol, wish.address, wish.port).filter(({ pid }) => pid !== process.pid) : [];
+  const holders = code === 'EADDRINUSE' ? portHolders(wish.protocol, wish.address, wish.port) : [];
   return new BindFailure(sentence(code, wish, holders, error), code, wish, holders, error);
 }
 
@@ -50,7 +50,7 @@ function sentence(code: string, wish: BindWish, holders: readonly PortHolder[], 
 }
 
 function heldBy(holders: readonly PortHolder[]): string {
-  if (holders.length === 0) return 'another process (run as root to see which)';
+  if (holders.length === 0) return 'a process that cannot be seen from here (another user or namespace)';
   return holders.map(({ pid, name }) => `${name} (process ${pid})`).join(', ');
 }
 

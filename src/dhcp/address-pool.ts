@@ -1,0 +1,85 @@
+/**
+ * Which address of a range to give next. Takes a constant time for each address: never-used ones in order, then those given
+ * back longest ago. What cannot be given now is set aside and looked at again when everything else is used up.
+ */
+export class AddressPool {
+  readonly first: number;
+  readonly last: number;
+  #unused: number;
+  /** Insertion order is the order of giving back. */
+  readonly #returned = new Set<number>();
+  /** Probed ahead of time and found silent. */
+  readonly #ready = new Set<number>();
+  #aside: number[] = [];
+
+  constructor(first: number, last: number) {
+    this.first = first;
+    this.last = last;
+    this.#unused = first;
+  }
+
+  contains(address: number): boolean {
+    return address >= this.first && address <= this.last;
+  }
+
+  get readyCount(): number {
+    return this.#ready.size;
+  }
+
+  /** The next address for which `isFree` holds; `undefined` when there is none. The caller must use it or give it back. */
+  take(isFree: (address: number) => boolean): number | undefined {
+    return this.#takeFrom(() => this.#shift(this.#ready) ?? this.#unprobed(), isFree);
+  }
+
+  /** Like `take`, for a probe, and leaves out the addresses that were probed already. */
+  takeUnprobed(isFree: (address: number) => boolean): number | undefined {
+    return this.#takeFrom(() => this.#unprobed(), isFree);
+  }
+
+  /** Nobody has it any more. */
+  giveBack(address: number): void {
+    if (this.contains(address) && address < this.#unused) this.#returned.add(address);
+  }
+
+  /** It answered no probe. */
+  markReady(address: number): void {
+    this.#ready.add(address);
+  }
+
+  /** It is somebody's for now; it comes up again once the rest is used up. */
+  setAside(address: number): void {
+    this.#aside.push(address);
+  }
+
+  /** Somebody got it past `take`: by a reservation, by name, or back after a restart. */
+  use(address: number): void {
+    this.#returned.delete(address);
+    this.#ready.delete(address);
+  }
+
+  /** Lets the addresses that were set aside come up again. */
+  reconsider(): void {
+    for (const address of this.#aside) this.#returned.add(address);
+    this.#aside = [];
+  }
+
+  #takeFrom(next: () => number | undefined, isFree: (address: number) => boolean): number | undefined {
+    for (let address = next(); address !== undefined; address = next()) {
+      if (isFree(address)) return address;
+      this.#aside.push(address);
+    }
+    return undefined;
+  }
+
+  #unprobed(): number | undefined {
+    return this.#unused <= this.last ? this.#unused++ : this.#shift(this.#returned);
+  }
+
+  #shift(set: Set<number>): number | undefined {
+    for (const address of set) {
+      set.delete(address);
+      return address;
+    }
+    return undefined;
+  }
+}

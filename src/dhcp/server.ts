@@ -1,0 +1,216 @@
+import { WireError } from '../bytes/wire-error.ts';
+import type { Clock } from '../clock.ts';
+import { DropLog, type Log } from '../log.ts';
+import type { BootObserver, DhcpMessageName } from '../model/boot-trace.ts';
+import { cidrContains, formatIpv4, type Ipv4 } from '../model/ipv4.ts';
+import { macOfBytes, type Mac } from '../model/mac.ts';
+import type { Subnet } from '../model/subnet.ts';
+import type { NeighbourTable } from '../net/neighbour-table.ts';
+import type { UdpChannel, UdpNetwork, UdpPeer } from '../net/udp-channel.ts';
+import { AddressProbe } from './address-probe.ts';
+import type { BootAdvisor } from './boot-advisor.ts';
+import { Conversation, requestName, type Outcome, type RequestName } from './conversation.ts';
+import type { LeaseBook } from './lease-book.ts';
+import { decodeDhcp, encodeDhcp, type DhcpPacket } from './packet.ts';
+import { replyDestination } from './reply-destination.ts';
+
+export interface DhcpServerParts {
+  readonly subnets: readonly Subnet[];
+  readonly advisor: BootAdvisor;
+  readonly book: LeaseBook;
+  readonly network: UdpNetwork;
+  readonly observer: BootObserver;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** 67 unless a test says otherwise; clients are on the next one. */
+  readonly port?: number;
+  /** With it, pool addresses are probed before they are offered. */
+  readonly neighbours?: NeighbourTable;
+}
+
+interface Heard {
+  readonly name: RequestName;
+  readonly packet: DhcpPacket;
+  readonly mac: Mac;
+  readonly subnet: Subnet;
+  readonly bytes: number;
+}
+
+/** Ethernet, the only hardware whose addresses we know (RFC 1700). */
+const ETHERNET = 1;
+const MAX_HOPS = 16;
+
+/** Receives, asks, answers. What a machine boots, and who gets which address, is decided elsewhere. */
+export class DhcpServer {
+  readonly #parts: DhcpServerParts;
+  readonly #ports: { readonly server: number; readonly client: number };
+  readonly #conversation: Conversation;
+  readonly #drops: DropLog;
+  readonly #foreign: DropLog;
+  readonly #probe: AddressProbe | undefined;
+  readonly #interfaces = new Map<string, UdpChannel>();
+  readonly #addresses = new Map<Ipv4, UdpChannel>();
+  readonly #outgoing = new Uint8Array(2048);
+
+  constructor(parts: DhcpServerParts) {
+    this.#parts = parts;
+    const port = parts.port ?? 67;
+    this.#ports = { server: port, client: port + 1 };
+    this.#conversation = new Conversation(parts);
+    this.#drops = new DropLog(parts.log, parts.clock);
+    this.#foreign = new DropLog(parts.log, parts.clock, 1, 60_000);
+    if (parts.neighbours !== undefined) this.#probe = new AddressProbe({ ...parts, neighbours: parts.neighbours });
+  }
+
+  /** Loads the leases and binds one socket an interface and one an address. Rejects with BindFailure; nothing stays open then. */
+  async start(): Promise<void> {
+    await this.#parts.book.load();
+    try {
+      for (const subnet of this.#parts.subnets) if (subnet.mode !== 'off') await this.#open(subnet);
+      await this.#probe?.start();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  /** Stops hearing, then waits for the leases that are being written. */
+  async close(): Promise<void> {
+    await this.#probe?.close();
+    await Promise.all([...this.#interfaces.values(), ...this.#addresses.values()].map((channel) => channel.close()));
+    this.#interfaces.clear();
+    this.#addresses.clear();
+    await this.#parts.book.idle();
+  }
+
+  async #open(subnet: Subnet): Promise<void> {
+    const { network } = this.#parts;
+    if (!this.#interfaces.has(subnet.interface)) {
+      const channel = await network.bindInterface(subnet.interface, this.#ports.server);
+      this.#interfaces.set(subnet.interface, this.#listen(channel, { interface: subnet.interface }));
+    }
+    if (!this.#addresses.has(subnet.serverAddress)) {
+      const channel = await network.bindAddress(subnet.serverAddress, this.#ports.server);
+      this.#addresses.set(subnet.serverAddress, this.#listen(channel, { address: subnet.serverAddress }));
+    }
+  }
+
+  #listen(channel: UdpChannel, where: { interface?: string; address?: Ipv4 }): UdpChannel {
+    channel.onDatagram((bytes, from) => this.#receive(bytes, from, where));
+    channel.onError((error) => this.#drops.drop('a DHCP socket failed', { ...where, error: error.message }));
+    return channel;
+  }
+
+  #receive(bytes: Uint8Array, from: UdpPeer, where: { interface?: string; address?: Ipv4 }): void {
+    try {
+      const packet = decodeDhcp(bytes);
+      const heard = this.#identify(packet, bytes.length, from, where);
+      if (heard === undefined) return;
+      const outcome = this.#conversation.answer(heard.name, packet, heard.subnet);
+      this.#observe(heard, 'received', heard.name);
+      if (outcome instanceof Promise)
+        outcome.then((value) => this.#finish(heard, value)).catch((error: unknown) => this.#fail(heard, error));
+      else this.#finish(heard, outcome);
+    } catch (error) {
+      const reason = error instanceof WireError ? `malformed: ${error.code}` : 'a fault of ours';
+      this.#drops.drop(reason, { ...where, from: from.address, error: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  #identify(packet: DhcpPacket, bytes: number, from: UdpPeer, where: { interface?: string; address?: Ipv4 }): Heard | undefined {
+    const reason = whyNotOurs(packet);
+    const name = requestName(packet);
+    const subnet = this.#subnetOf(packet, where);
+    if (reason !== undefined || name === undefined || subnet === undefined) {
+      this.#drops.drop(reason ?? (name === undefined ? 'no DHCP request: BOOTP or an unknown message type' : 'from no subnet of ours'), {
+        ...where,
+        from: from.address,
+        xid: packet.xid,
+      });
+      return undefined;
+    }
+    // Proxy answers come with proxyDHCP; an off subnet is somebody else's altogether.
+    if (subnet.mode === 'off' || subnet.mode === 'proxy') return undefined;
+    return { name, packet, mac: macOfBytes(packet.chaddr), subnet, bytes };
+  }
+
+  /** A relay says which subnet it asks for; a client that has an address is on the subnet of that; the others on their interface's. */
+  #subnetOf(packet: DhcpPacket, where: { interface?: string; address?: Ipv4 }): Subnet | undefined {
+    const { subnets } = this.#parts;
+    const near = packet.giaddr === 0 ? packet.ciaddr : packet.giaddr;
+    const byAddress = near === 0 ? undefined : subnets.find(({ cidr }) => cidrContains(cidr, near));
+    if (byAddress !== undefined || packet.giaddr !== 0) return byAddress;
+    return subnets.find((subnet) => subnet.interface === where.interface || subnet.serverAddress === where.address);
+  }
+
+  #finish(heard: Heard, outcome: Outcome): void {
+    const { mac, packet, subnet } = heard;
+    switch (outcome.kind) {
+      case 'reply':
+        this.#send(heard, outcome.message, outcome.packet);
+        this.#parts.log.debug(
+          { mac, subnet: subnet.name, message: outcome.message, address: outcome.address, reason: outcome.reason },
+          'answered',
+        );
+        return;
+      case 'done':
+        this.#parts.log.info({ mac, subnet: subnet.name, message: heard.name, reason: outcome.reason }, 'taken note of');
+        return;
+      case 'foreign':
+        this.#foreign.drop('another DHCP server answers on this subnet', {
+          mac,
+          subnet: subnet.name,
+          server: outcome.server,
+          xid: packet.xid,
+        });
+        return this.#ignore(mac, outcome.reason);
+      case 'ignored':
+        return this.#ignore(mac, outcome.reason);
+    }
+  }
+
+  #send(heard: Heard, message: 'OFFER' | 'ACK' | 'NAK', reply: DhcpPacket): void {
+    const destination = replyDestination(heard.packet, message, this.#ports);
+    const channel =
+      destination.by === 'address' ? this.#addresses.get(heard.subnet.serverAddress) : this.#interfaces.get(heard.subnet.interface);
+    if (channel === undefined) return; // closed while the lease was written
+    const bytes = encodeDhcp(reply, this.#outgoing);
+    channel.send(bytes, destination.to);
+    this.#observe({ ...heard, bytes: bytes.length }, 'sent', message, reply.yiaddr);
+  }
+
+  #fail(heard: Heard, error: unknown): void {
+    this.#parts.log.error(
+      { error, mac: heard.mac, subnet: heard.subnet.name },
+      'the lease could not be written, so there is no ACK; the client will ask again',
+    );
+    this.#ignore(heard.mac, 'the lease could not be written');
+  }
+
+  #observe(heard: Heard, direction: 'received' | 'sent', message: DhcpMessageName, address = 0): void {
+    const { mac, bytes } = heard;
+    const atMs = this.#parts.clock.now();
+    this.#parts.observer.observe({
+      kind: 'dhcp',
+      atMs,
+      mac,
+      direction,
+      message,
+      bytes,
+      ...(address === 0 ? {} : { address: formatIpv4(address) }),
+    });
+  }
+
+  #ignore(mac: Mac, reason: string): void {
+    this.#parts.observer.observe({ kind: 'ignored', atMs: this.#parts.clock.now(), protocol: 'dhcp', mac, reason });
+  }
+}
+
+/** What no server of ours answers, whatever it asks. The texts are a closed set: drops are counted by them. */
+function whyNotOurs(packet: DhcpPacket): string | undefined {
+  if (packet.op !== 'request') return 'a reply on the server port';
+  if (packet.htype !== ETHERNET || packet.chaddr.length !== 6) return 'hardware other than Ethernet';
+  const isGroup = ((packet.chaddr[0] ?? 0) & 1) === 1;
+  if (isGroup || packet.chaddr.every((byte) => byte === 0)) return 'a hardware address that no NIC has';
+  return packet.hops > MAX_HOPS ? 'too many hops' : undefined;
+}
