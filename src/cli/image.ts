@@ -1,0 +1,214 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { parseDocument } from 'yaml';
+import { buildImage, explainBuild, mebibytes } from '../images/build.ts';
+import { deleteImage } from '../images/delete-image.ts';
+import { ImageError } from '../images/image-error.ts';
+import { textProgress } from '../images/progress.ts';
+import { loadRecipe } from '../images/recipe.ts';
+import { ImageRepository } from '../images/repository.ts';
+import type { PublishedVersion } from '../images/repository.ts';
+import { treeDigest } from '../images/tree-digest.ts';
+import { verifyImage } from '../images/verify.ts';
+import type { ImageRef } from '../model/image-manifest.ts';
+import { formatImageRef, parseImageName } from '../model/image-manifest.ts';
+
+const project = resolve(import.meta.dirname, '../..');
+const exitFailed = 1;
+const exitNotFound = 3;
+const exitConflict = 4;
+
+interface StateOptions {
+  readonly config?: string;
+  readonly stateDir?: string;
+}
+
+/** Adds `virtdom image build|list|verify|delete|digest`. They work on the state directory and need no running server. */
+export function addImageCommands(program: Command): void {
+  const image = program.command('image').description('make, check and list the images that machines boot');
+  const command = (usage: string, description: string): Command =>
+    image
+      .command(usage)
+      .description(description)
+      .option('--config <file>', 'virtdom.yaml, whose stateDir is taken')
+      .option('--state-dir <dir>', 'where images and stages are kept');
+
+  command('build <recipe>', 'build an image: the name of a recipe in recipes/, or a recipe file')
+    .option('--dry-run', 'only say what would be done')
+    .option('--force', 'build although there is a version of the same recipe')
+    .option('--refresh', 'fetch all packages again, for their security updates')
+    .action((recipe: string, options: StateOptions & BuildOptions) => run(() => build(recipe, options)));
+
+  command('list', 'list the published versions')
+    .option('-o, --output <form>', 'table, json or name', 'table')
+    .action((options: StateOptions & { readonly output: string }) => run(() => list(options)));
+
+  command('verify <image>', 'read every content of NAME or NAME@VERSION again and compare it with the manifest').action(
+    (name: string, options: StateOptions) => run(() => verify(name, options)),
+  );
+
+  command('delete <image>', 'delete NAME@VERSION and the contents that no other version has')
+    .requiredOption('--unused', 'your word that no machine runs on it: a running Dom0 loses its root')
+    .action((name: string, options: StateOptions) => run(() => remove(name, options)));
+
+  command(
+    'digest <image> [folder]',
+    'print what a machine with the kernel argument virtdom.check=usr prints when its root is whole',
+  ).action((name: string, folder: string | undefined, options: StateOptions) => run(() => digest(name, folder ?? '/usr', options)));
+}
+
+interface BuildOptions {
+  readonly dryRun?: boolean;
+  readonly force?: boolean;
+  readonly refresh?: boolean;
+}
+
+async function build(name: string, options: StateOptions & BuildOptions): Promise<void> {
+  const stateDir = findStateDir(options);
+  const recipe = loadRecipe(recipeFile(name));
+  const repository = await ImageRepository.open(join(stateDir, 'images'));
+  const request = {
+    recipe,
+    repository,
+    cache: join(stateDir, 'cache'),
+    programVersion: programVersion(),
+    force: options.force ?? false,
+    refresh: options.refresh ?? false,
+  };
+  if (options.dryRun) {
+    for (const line of explainBuild(request)) print(line);
+    return;
+  }
+  const abort = new AbortController();
+  const stop = (signal: NodeJS.Signals): void => abort.abort(new ImageError('command-failed', `stopped by ${signal}`));
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  try {
+    const { kind, ref } = await buildImage({
+      ...request,
+      progress: textProgress((text) => process.stderr.write(text)),
+      signal: abort.signal,
+    });
+    const version = repository.version(ref);
+    if (kind === 'present')
+      say(`${formatImageRef(ref)} was built from this very recipe: nothing to do (--force builds anyway, --refresh with today's packages)`);
+    else if (version !== undefined) say(`published ${formatImageRef(ref)}: ${version.entryCount} paths, ${bootFileSizes(version)}`);
+    print(formatImageRef(ref));
+  } finally {
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+  }
+}
+
+async function list(options: StateOptions & { readonly output: string }): Promise<void> {
+  const versions = (await openRepository(options)).list();
+  if (options.output === 'json') print(JSON.stringify(versions, null, 2));
+  else if (options.output === 'name') for (const { ref } of versions) print(formatImageRef(ref));
+  else if (versions.length === 0) say('no image is published: virtdom image build dom0');
+  else {
+    const rows = versions.map((version) => [
+      formatImageRef(version.ref),
+      new Date(version.builtMs).toISOString().slice(0, 19).replace('T', ' '),
+      String(version.entryCount),
+      bootFileSizes(version),
+      version.contentId.slice(0, 12),
+    ]);
+    for (const line of table(['IMAGE', 'BUILT (UTC)', 'PATHS', 'BOOT FILES', 'CONTENT']).concat()) print(line);
+    function table(head: string[]): string[] {
+      const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0)));
+      return [head, ...rows].map((row) =>
+        row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join('  ')
+          .trimEnd(),
+      );
+    }
+  }
+}
+
+async function verify(name: string, options: StateOptions): Promise<void> {
+  const repository = await openRepository(options);
+  const ref = findRef(repository, name);
+  const problems = await textProgress((text) => process.stderr.write(text)).stage(`verify ${formatImageRef(ref)}`, (note) =>
+    verifyImage(repository, ref, note),
+  );
+  for (const problem of problems) print(problem);
+  if (problems.length > 0)
+    throw new ImageError(
+      'image-damaged',
+      `${formatImageRef(ref)}: ${problems.length} problems; build it again and let machines boot the new version`,
+    );
+  say(`${formatImageRef(ref)} is what was published`);
+}
+
+async function remove(name: string, options: StateOptions): Promise<void> {
+  const repository = await openRepository(options);
+  if (parseImageName(name)?.version === undefined) throw new ImageError('image-unknown', `say which version: ${name}@1`);
+  const { contentsRemoved } = await deleteImage(repository, findRef(repository, name));
+  say(`deleted ${name} and ${contentsRemoved} contents that no other version has`);
+}
+
+async function digest(name: string, folder: string, options: StateOptions): Promise<void> {
+  const repository = await openRepository(options);
+  const { files, sha256 } = treeDigest((await repository.manifest(findRef(repository, name))).manifest, folder);
+  print(`${folder} files=${files} sha256=${sha256}`);
+}
+
+function openRepository(options: StateOptions): Promise<ImageRepository> {
+  return ImageRepository.open(join(findStateDir(options), 'images'));
+}
+
+function findRef(repository: ImageRepository, name: string): ImageRef {
+  const parsed = parseImageName(name);
+  const ref = parsed?.version === undefined ? repository.newest(name) : { image: parsed.image, version: parsed.version };
+  if (ref !== undefined && repository.version(ref) !== undefined) return ref;
+  const known = repository.list().map((version) => formatImageRef(version.ref));
+  throw new ImageError(
+    'image-unknown',
+    `there is no image ${name}; there are: ${known.join(', ') || 'none, virtdom image build dom0 makes one'}`,
+  );
+}
+
+function recipeFile(name: string): string {
+  if (name.includes('/') || name.endsWith('.yaml')) return resolve(name);
+  const file = join(project, 'recipes', `${name}.yaml`);
+  if (!existsSync(file)) throw new ImageError('recipe-invalid', `there is no recipe ${file}: name one of recipes/, or a file`);
+  return file;
+}
+
+/** Of the whole configuration an image needs one key, so a mistake elsewhere does not stop a build. */
+function findStateDir(options: StateOptions): string {
+  if (options.stateDir !== undefined) return resolve(options.stateDir);
+  if (options.config === undefined) return '/var/lib/virtdom';
+  const stateDir: unknown = parseDocument(readFileSync(options.config, 'utf8')).get('stateDir');
+  return typeof stateDir === 'string' ? resolve(options.config, '..', stateDir) : '/var/lib/virtdom';
+}
+
+function programVersion(): string {
+  return (JSON.parse(readFileSync(join(project, 'package.json'), 'utf8')) as { version: string }).version;
+}
+
+function bootFileSizes(version: PublishedVersion): string {
+  return version.bootFiles.map(({ name, size }) => `${name} ${mebibytes(size)}`).join(', ');
+}
+
+/** Runs a command's work; a failure that is told to a person sets the exit code and is no stack trace. */
+async function run(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const cause = error instanceof DOMException && error.name === 'AbortError' ? error.cause : error;
+    if (!(cause instanceof ImageError)) throw error;
+    process.stderr.write(`virtdom: ${cause.message}\n`);
+    process.exitCode = cause.code === 'image-unknown' ? exitNotFound : cause.code === 'image-in-use' ? exitConflict : exitFailed;
+  }
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
