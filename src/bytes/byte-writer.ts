@@ -57,6 +57,12 @@ export class ByteWriter {
     this.#view.setUint32(at, value);
   }
 
+  /** Takes back what was written after `length`: an answer that failed half way. */
+  truncate(length: number): void {
+    if (length < 0 || length > this.#length) throw new RangeError(`cannot cut ${this.#length} bytes to ${length}`);
+    this.#length = length;
+  }
+
   /** What was written, as a view of the buffer. */
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);

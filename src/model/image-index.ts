@@ -1,0 +1,361 @@
+import type { ImageManifest, ManifestEntry } from './image-manifest.ts';
+
+/**
+ * An image's tree as typed records in one SharedArrayBuffer: every worker thread reads the same copy. An inode is its
+ * place in the manifest (the root is 1), so its number is the same after a restart and on every server. Folder entries
+ * are sorted by the bytes of their names; an entry's place in its folder never changes, so it serves as READDIR cookie.
+ */
+
+export const inodeKinds = { folder: 1, file: 2, symlink: 3, fifo: 4, socket: 5, character: 6, block: 7 } as const;
+export type InodeKind = (typeof inodeKinds)[keyof typeof inodeKinds];
+
+export const rootInode = 1;
+
+/** The manifest is no tree: which path, and what is wrong with it. */
+export class ImageIndexError extends Error {
+  override readonly name = 'ImageIndexError';
+  readonly code = 'bad-manifest';
+  readonly path: string;
+
+  constructor(path: string, problem: string) {
+    super(`the image's entry ${JSON.stringify(path)} ${problem}`);
+    this.path = path;
+  }
+}
+
+const magic = 0x76_64_69_31;
+const headerWords = 8;
+const maxNameBytes = 255;
+const maxInodes = 0x7fff_ffff;
+
+/** Where each section starts, in bytes, widest numbers first so that each is aligned. */
+function layout(inodes: number, entries: number, files: number, stringBytes: number) {
+  let end = headerWords * 4;
+  const section = (bytes: number): number => {
+    const start = end;
+    end += bytes;
+    return start;
+  };
+  const slots = inodes + 1;
+  return {
+    sizes: section(slots * 8),
+    mtimes: section(slots * 8),
+    nanoseconds: section(slots * 4),
+    uids: section(slots * 4),
+    gids: section(slots * 4),
+    links: section(slots * 4),
+    parents: section(slots * 4),
+    /** Folder: first entry and count. Symlink: offset and length of its target. File: its digest. Device: major and minor. */
+    firsts: section(slots * 4),
+    seconds: section(slots * 4),
+    entryInodes: section(entries * 4),
+    entryNames: section((entries + 1) * 4),
+    modes: section(slots * 2),
+    kinds: section(slots),
+    digests: section(files * 32),
+    strings: section(stringBytes),
+    /** Of the whole buffer, which typed arrays of any width can cover. */
+    get bytes() {
+      return Math.ceil(end / 8) * 8;
+    },
+  };
+}
+
+/** Reads what {@link compileImageIndex} made. Inode numbers given to it must be from 1 to `inodeCount`. */
+export class ImageIndex {
+  readonly inodeCount: number;
+  /** Of regular files, each inode once. */
+  readonly totalBytes: number;
+  readonly #sizes: Float64Array;
+  readonly #mtimes: Float64Array;
+  readonly #nanoseconds: Uint32Array;
+  readonly #uids: Uint32Array;
+  readonly #gids: Uint32Array;
+  readonly #links: Uint32Array;
+  readonly #parents: Uint32Array;
+  readonly #firsts: Uint32Array;
+  readonly #seconds: Uint32Array;
+  readonly #entryInodes: Uint32Array;
+  readonly #entryNames: Uint32Array;
+  readonly #modes: Uint16Array;
+  readonly #kinds: Uint8Array;
+  readonly #digests: Uint8Array;
+  readonly #strings: Uint8Array;
+
+  constructor(buffer: SharedArrayBuffer) {
+    const [word, inodes = 0, entries = 0, files = 0, stringBytes = 0] = new Uint32Array(buffer, 0, headerWords);
+    if (word !== magic) throw new RangeError('the buffer holds no image index');
+    const place = layout(inodes, entries, files, stringBytes);
+    const slots = inodes + 1;
+    this.inodeCount = inodes;
+    this.#sizes = new Float64Array(buffer, place.sizes, slots);
+    this.#mtimes = new Float64Array(buffer, place.mtimes, slots);
+    this.#nanoseconds = new Uint32Array(buffer, place.nanoseconds, slots);
+    this.#uids = new Uint32Array(buffer, place.uids, slots);
+    this.#gids = new Uint32Array(buffer, place.gids, slots);
+    this.#links = new Uint32Array(buffer, place.links, slots);
+    this.#parents = new Uint32Array(buffer, place.parents, slots);
+    this.#firsts = new Uint32Array(buffer, place.firsts, slots);
+    this.#seconds = new Uint32Array(buffer, place.seconds, slots);
+    this.#entryInodes = new Uint32Array(buffer, place.entryInodes, entries);
+    this.#entryNames = new Uint32Array(buffer, place.entryNames, entries + 1);
+    this.#modes = new Uint16Array(buffer, place.modes, slots);
+    this.#kinds = new Uint8Array(buffer, place.kinds, slots);
+    this.#digests = new Uint8Array(buffer, place.digests, files * 32);
+    this.#strings = new Uint8Array(buffer, place.strings, stringBytes);
+    this.totalBytes = this.#sizes.reduce((sum, size, inode) => (this.#kinds[inode] === inodeKinds.file ? sum + size : sum), 0);
+  }
+
+  kind(inode: number): InodeKind {
+    return at(this.#kinds, inode) as InodeKind;
+  }
+
+  /** Permission bits, 0 to 0o7777. */
+  mode(inode: number): number {
+    return at(this.#modes, inode);
+  }
+
+  uid(inode: number): number {
+    return at(this.#uids, inode);
+  }
+
+  gid(inode: number): number {
+    return at(this.#gids, inode);
+  }
+
+  /** Names that lead to the inode; for a folder 2 and one for each folder in it. */
+  links(inode: number): number {
+    return at(this.#links, inode);
+  }
+
+  /** Bytes of a file or of a link's target; a folder counts 4096. */
+  size(inode: number): number {
+    return at(this.#sizes, inode);
+  }
+
+  mtimeSeconds(inode: number): number {
+    return at(this.#mtimes, inode);
+  }
+
+  mtimeNanoseconds(inode: number): number {
+    return at(this.#nanoseconds, inode);
+  }
+
+  /** The folder that an inode was first named in; the root is its own. */
+  parent(inode: number): number {
+    return at(this.#parents, inode);
+  }
+
+  /** Of a device; 0 for other kinds. */
+  major(inode: number): number {
+    return isDevice(this.kind(inode)) ? at(this.#firsts, inode) : 0;
+  }
+
+  minor(inode: number): number {
+    return isDevice(this.kind(inode)) ? at(this.#seconds, inode) : 0;
+  }
+
+  entryCount(folder: number): number {
+    return this.kind(folder) === inodeKinds.folder ? at(this.#seconds, folder) : 0;
+  }
+
+  entryInode(folder: number, position: number): number {
+    return at(this.#entryInodes, at(this.#firsts, folder) + position);
+  }
+
+  /** A view of the entry's name. */
+  entryName(folder: number, position: number): Uint8Array {
+    const entry = at(this.#firsts, folder) + position;
+    return this.#strings.subarray(at(this.#entryNames, entry), at(this.#entryNames, entry + 1));
+  }
+
+  /** The inode of a name in a folder, or 0 where there is none. */
+  lookup(folder: number, name: Uint8Array): number {
+    const first = at(this.#firsts, folder);
+    let low = first;
+    let high = first + this.entryCount(folder) - 1;
+    while (low <= high) {
+      const middle = (low + high) >>> 1;
+      const order = this.#compare(middle, name);
+      if (order === 0) return at(this.#entryInodes, middle);
+      if (order < 0) low = middle + 1;
+      else high = middle - 1;
+    }
+    return 0;
+  }
+
+  /** Where a symlink points, as a view. */
+  target(symlink: number): Uint8Array {
+    const start = at(this.#firsts, symlink);
+    return this.#strings.subarray(start, start + at(this.#seconds, symlink));
+  }
+
+  /** The sha256 of a file's content in lower-case hexadecimal. */
+  sha256(file: number): string {
+    const start = this.digestNumber(file) * 32;
+    return Buffer.from(this.#digests.subarray(start, start + 32)).toString('hex');
+  }
+
+  /** Numbers the image's files from 0, in the order of their inodes. */
+  digestNumber(file: number): number {
+    return at(this.#firsts, file);
+  }
+
+  /** Negative where the entry's name sorts before `name`. */
+  #compare(entry: number, name: Uint8Array): number {
+    const start = at(this.#entryNames, entry);
+    const length = at(this.#entryNames, entry + 1) - start;
+    const shared = Math.min(length, name.length);
+    for (let position = 0; position < shared; position++) {
+      const difference = at(this.#strings, start + position) - at(name, position);
+      if (difference !== 0) return difference;
+    }
+    return length - name.length;
+  }
+}
+
+interface Folder {
+  readonly entries: { readonly name: Buffer; readonly inode: number }[];
+}
+
+/**
+ * Lays an image's manifest out as an index.
+ * @throws {@link ImageIndexError} for a manifest that is no tree: a missing root or folder, a path twice, a hard link to nothing.
+ */
+export function compileImageIndex(manifest: ImageManifest): SharedArrayBuffer {
+  const tree = readTree(manifest.entries);
+  const folders = [...tree.folders.values()];
+  const entryCount = folders.reduce((sum, folder) => sum + folder.entries.length, 0);
+  const files = tree.inodes.filter(({ kind }) => kind === 'file').length;
+  let stringBytes = 0;
+  for (const folder of folders) for (const { name } of folder.entries) stringBytes += name.length;
+  const targets = new Map<number, Buffer>();
+  for (const [position, entry] of tree.inodes.entries()) if (entry.kind === 'symlink') targets.set(position + 1, pathBytes(entry.target));
+  for (const target of targets.values()) stringBytes += target.length;
+
+  const inodeCount = tree.inodes.length;
+  const place = layout(inodeCount, entryCount, files, stringBytes);
+  const buffer = new SharedArrayBuffer(place.bytes);
+  new Uint32Array(buffer).set([magic, inodeCount, entryCount, files, stringBytes]);
+  const words = (offset: number): Uint32Array => new Uint32Array(buffer, offset);
+  const [firsts, seconds, entryInodes, entryNames] = [
+    words(place.firsts),
+    words(place.seconds),
+    words(place.entryInodes),
+    words(place.entryNames),
+  ];
+  const doubles = (offset: number): Float64Array => new Float64Array(buffer, offset, inodeCount + 1);
+  const [sizes, mtimes] = [doubles(place.sizes), doubles(place.mtimes)];
+  const bytes = new Uint8Array(buffer);
+
+  let entry = 0;
+  let text = 0;
+  const append = (name: Buffer): void => {
+    bytes.set(name, place.strings + text);
+    text += name.length;
+  };
+  for (const [inode, folder] of tree.folders) {
+    firsts[inode] = entry;
+    seconds[inode] = folder.entries.length;
+    for (const { name, inode: child } of folder.entries.sort((a, b) => Buffer.compare(a.name, b.name))) {
+      entryInodes[entry] = child;
+      entryNames[entry++] = text;
+      append(name);
+    }
+  }
+  entryNames[entry] = text;
+
+  let digest = 0;
+  for (const [position, facts] of tree.inodes.entries()) {
+    const inode = position + 1;
+    sizes[inode] = sizeOf(facts);
+    mtimes[inode] = facts.mtimeSeconds;
+    words(place.nanoseconds)[inode] = facts.mtimeNanoseconds;
+    words(place.uids)[inode] = facts.uid;
+    words(place.gids)[inode] = facts.gid;
+    words(place.links)[inode] = tree.links[inode] ?? 1;
+    words(place.parents)[inode] = tree.parents[inode] ?? rootInode;
+    new Uint16Array(buffer, place.modes)[inode] = facts.mode;
+    bytes[place.kinds + inode] = facts.kind === 'link' ? 0 : inodeKinds[facts.kind];
+    if (facts.kind === 'file') {
+      bytes.set(Buffer.from(facts.sha256, 'hex'), place.digests + digest * 32);
+      firsts[inode] = digest++;
+    } else if (facts.kind === 'symlink') {
+      const target = targets.get(inode) ?? Buffer.alloc(0);
+      [firsts[inode], seconds[inode]] = [text, target.length];
+      append(target);
+    } else if (facts.kind === 'character' || facts.kind === 'block') [firsts[inode], seconds[inode]] = [facts.major, facts.minor];
+  }
+  return buffer;
+}
+
+/** Gives each entry its inode and hangs it into its folder. */
+function readTree(entries: readonly ManifestEntry[]) {
+  const [root] = entries;
+  if (root?.path !== '/' || root.kind !== 'folder') throw new ImageIndexError(root?.path ?? '/', 'must be the root folder and stand first');
+  const inodes: ManifestEntry[] = [];
+  const byPath = new Map<string, number>();
+  const folders = new Map<number, Folder>();
+  const links: number[] = [];
+  const parents: number[] = [];
+  for (const entry of entries) {
+    const { path } = entry;
+    if (byPath.has(path)) throw new ImageIndexError(path, 'stands in the manifest twice');
+    let inode = inodes.length + 1;
+    if (entry.kind === 'link') {
+      inode = byPath.get(entry.to) ?? 0;
+      if (inode === 0 || folders.has(inode))
+        throw new ImageIndexError(path, `is a hard link to ${JSON.stringify(entry.to)}, which is no earlier file`);
+      links[inode] = (links[inode] ?? 1) + 1;
+    } else {
+      if (inode > maxInodes) throw new ImageIndexError(path, 'is one too many');
+      if (entry.kind === 'file' && !/^[0-9a-f]{64}$/.test(entry.sha256)) throw new ImageIndexError(path, 'has no sha256');
+      inodes.push(entry);
+      links[inode] = entry.kind === 'folder' ? 2 : 1;
+      if (entry.kind === 'folder') folders.set(inode, { entries: [] });
+    }
+    byPath.set(path, inode);
+    if (entry === root) parents[inode] = rootInode;
+    else hangIn(path, inode, entry.kind === 'folder');
+  }
+  return { inodes, folders, links, parents };
+
+  function hangIn(path: string, inode: number, isFolder: boolean): void {
+    const slash = path.lastIndexOf('/');
+    const parent = byPath.get(slash === 0 ? '/' : path.slice(0, slash)) ?? 0;
+    const folder = folders.get(parent);
+    if (folder === undefined) throw new ImageIndexError(path, 'stands before its folder, or its folder is none');
+    const text = path.slice(slash + 1);
+    const name = pathBytes(text);
+    if (text === '' || text === '.' || text === '..' || text.includes('\0') || name.length > maxNameBytes)
+      throw new ImageIndexError(path, 'has a name that no folder can hold');
+    folder.entries.push({ name, inode });
+    parents[inode] ??= parent;
+    if (isFolder) links[parent] = (links[parent] ?? 2) + 1;
+  }
+}
+
+function sizeOf(entry: ManifestEntry): number {
+  if (entry.kind === 'file') return entry.size;
+  if (entry.kind === 'symlink') return pathBytes(entry.target).length;
+  return entry.kind === 'folder' ? 4096 : 0;
+}
+
+/** UTF-8, where a lone surrogate U+DC80 to U+DCFF stands for a byte that was none (as Python's surrogateescape). */
+function pathBytes(text: string): Buffer {
+  if (text.isWellFormed()) return Buffer.from(text);
+  return Buffer.concat(
+    Array.from(text, (character) => {
+      const code = character.codePointAt(0) ?? 0;
+      return code >= 0xdc80 && code <= 0xdcff ? Buffer.of(code - 0xdc00) : Buffer.from(character);
+    }),
+  );
+}
+
+function isDevice(kind: InodeKind): boolean {
+  return kind === inodeKinds.character || kind === inodeKinds.block;
+}
+
+function at(array: { readonly [index: number]: number }, index: number): number {
+  return array[index] ?? 0;
+}
