@@ -4,7 +4,7 @@ import type { BootProfile } from './model/boot-profile.ts';
 import type { Machine } from './model/machine.ts';
 import { checkShape, withDefaults } from './config/check-shape.ts';
 import type { SchemaNode } from './config/check-shape.ts';
-import { crossCheck } from './config/cross-checks.ts';
+import { checkPorts, crossCheck } from './config/cross-checks.ts';
 import { environmentProblem, overlayEnvironment } from './config/environment.ts';
 import type { Environment } from './config/environment.ts';
 import { pathText, readObjects, reporter } from './config/objects.ts';
@@ -14,15 +14,15 @@ import type { ProcessSettings } from './config/process-schema.ts';
 import { ConfigError } from './config/problems.ts';
 import type { ConfigProblem, SourcePosition } from './config/problems.ts';
 import { readYamlFile } from './config/yaml-source.ts';
-import type { YamlDocument } from './config/yaml-source.ts';
+import type { ValuePath, YamlDocument } from './config/yaml-source.ts';
 
 export type { ConfiguredSubnet } from './config/objects.ts';
 export { ConfigError } from './config/problems.ts';
 export type { ConfigProblem, SourcePosition } from './config/problems.ts';
 export { resolveSubnets } from './config/server-addresses.ts';
 
-/** virtdom.yaml, its object file and the environment, checked. All paths are absolute; the whole is frozen. */
-export interface Config {
+/** virtdom.yaml and the environment, checked. All paths are absolute; the whole is frozen. */
+export interface Settings {
   /** virtdom.yaml itself. */
   readonly file: string;
   readonly stateDir: string;
@@ -42,6 +42,10 @@ export interface Config {
   /** The SQLite file. */
   readonly database: string;
   readonly objectsFile: string;
+}
+
+/** The settings with the objects of the file that they name. */
+export interface Config extends Settings {
   /** Subnets may still lack our own address: `resolveSubnets` finds it. */
   readonly objects: {
     readonly subnets: readonly ConfiguredSubnet[];
@@ -61,22 +65,12 @@ const shippedTemplates = resolve(import.meta.dirname, '../templates');
 export function loadConfig(file: string, environment: Environment = process.env): Config {
   const path = resolve(file);
   const problems: ConfigProblem[] = [];
-  const settings = readSettings(path, environment, problems);
+  const values = readSettings(path, environment, problems);
   // A wrong virtdom.yaml may still name its objects: their problems belong to the same list.
-  const fromHere = (name: string): string => resolve(dirname(path), name);
-  const objectsFile = typeof settings?.objects === 'string' ? fromHere(settings.objects) : undefined;
-  const objects = objectsFile === undefined ? undefined : readLab(objectsFile, problems);
-  if (problems.length > 0 || settings === undefined || objectsFile === undefined || objects === undefined) throw new ConfigError(problems);
-  const stateDir = fromHere(settings.stateDir);
-  const { database, templatesDir, objects: _, ...rest } = settings;
+  const objects = typeof values?.objects === 'string' ? readLab(resolve(dirname(path), values.objects), path, problems) : undefined;
+  if (problems.length > 0 || values === undefined || objects === undefined) throw new ConfigError(problems);
   return deepFreeze({
-    ...rest,
-    file: path,
-    stateDir,
-    runtimeDir: fromHere(settings.runtimeDir),
-    templatesDir: templatesDir === undefined ? shippedTemplates : fromHere(templatesDir),
-    database: database === undefined ? resolve(stateDir, 'virtdom.db') : fromHere(database),
-    objectsFile,
+    ...settingsFrom(path, values),
     objects: {
       subnets: objects.subnets.map(({ value }) => value),
       profiles: objects.profiles.map(({ value }) => value),
@@ -86,9 +80,33 @@ export function loadConfig(file: string, environment: Environment = process.env)
   });
 }
 
-/** The settings as they are, wrong values included; `undefined` where there is nothing to read. */
+/** Likewise without the objects, for commands that need only paths. */
+export function loadSettings(file: string, environment: Environment = process.env): Settings {
+  const path = resolve(file);
+  const problems: ConfigProblem[] = [];
+  const values = readSettings(path, environment, problems);
+  if (problems.length > 0 || values === undefined) throw new ConfigError(problems);
+  return deepFreeze(settingsFrom(path, values));
+}
+
+function settingsFrom(file: string, values: ProcessSettings): Settings {
+  const fromHere = (name: string): string => resolve(dirname(file), name);
+  const { database, templatesDir, objects, ...rest } = values;
+  const stateDir = fromHere(values.stateDir);
+  return {
+    ...rest,
+    file,
+    stateDir,
+    runtimeDir: fromHere(values.runtimeDir),
+    templatesDir: templatesDir === undefined ? shippedTemplates : fromHere(templatesDir),
+    database: database === undefined ? resolve(stateDir, 'virtdom.db') : fromHere(database),
+    objectsFile: fromHere(objects),
+  };
+}
+
+/** The values as they are, wrong ones included; `undefined` where there is nothing to read. */
 function readSettings(file: string, environment: Environment, problems: ConfigProblem[]): ProcessSettings | undefined {
-  const source = readYamlFile(file);
+  const source = readYamlFile(file, 'name it with --config; docs/examples has one to start from');
   problems.push(...source.problems);
   if (source.problems.length > 0) return undefined;
   const [document = emptyDocument(file), second] = source.documents;
@@ -97,16 +115,19 @@ function readSettings(file: string, environment: Environment, problems: ConfigPr
     report(second, [], `expected a single document; subnets, profiles and machines belong into the file that objects names`);
   const { value: overlaid, from } = overlayEnvironment(processSchema as SchemaNode, document.value, environment);
   const value = withDefaults(processSchema, overlaid);
-  for (const { path, message, at } of checkShape(processSchema, value)) {
+  const blame = (path: ValuePath, message: string, at: 'value' | 'key' = 'value'): void => {
     const variable = from(path);
     if (variable === undefined) report(document, path, message, at);
     else problems.push(environmentProblem(variable, pathText(path), message));
-  }
+  };
+  const wrong = checkShape(processSchema, value);
+  for (const { path, message, at } of wrong) blame(path, message, at);
+  if (wrong.length === 0) checkPorts(value as ProcessSettings, blame);
   return value as ProcessSettings;
 }
 
-function readLab(file: string, problems: ConfigProblem[]): LabObjects {
-  const source = readYamlFile(file);
+function readLab(file: string, namedBy: string, problems: ConfigProblem[]): LabObjects {
+  const source = readYamlFile(file, `objects in ${namedBy} names it`);
   problems.push(...source.problems);
   const report = reporter(problems);
   const objects = readObjects(source, report);

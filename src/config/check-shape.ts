@@ -18,6 +18,7 @@ export interface SchemaNode {
   readonly expected?: string;
   readonly default?: unknown;
   readonly defaultText?: string;
+  readonly isPath?: boolean;
   readonly required?: readonly string[];
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly patternProperties?: Readonly<Record<string, SchemaNode>>;

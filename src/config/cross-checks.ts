@@ -4,7 +4,27 @@ import type { Subnet } from '../model/subnet.ts';
 import { cidrText, isHostAddress } from './objects.ts';
 import type { ConfiguredSubnet, LabObjects, Placed, Report } from './objects.ts';
 import { didYouMean } from './problems.ts';
-import type { YamlDocument } from './yaml-source.ts';
+import type { ProcessSettings } from './process-schema.ts';
+import type { ValuePath, YamlDocument } from './yaml-source.ts';
+
+/** Checks that no two servers want one port. */
+export function checkPorts({ dhcp, tftp, http, nfs }: ProcessSettings, report: (path: ValuePath, message: string) => void): void {
+  const portmap = nfs.portmap === 'own' ? ([['nfs.portmap', 111]] as const) : [];
+  const shared = [['nfs.port', nfs.port] as const, ['nfs.mountPort', nfs.mountPort] as const, ...portmap];
+  const udp = [['dhcp.port', dhcp.port] as const, ['tftp.port', tftp.port] as const, ...shared];
+  const tcp = [['http.port', http.port] as const, ...shared];
+  const said = new Set<string>();
+  for (const ports of [udp, tcp]) {
+    const owners = new Map<number, string>();
+    for (const [key, port] of ports) {
+      const owner = owners.get(port);
+      owners.set(port, owner ?? key);
+      if (owner === undefined || said.has(key)) continue;
+      said.add(key);
+      report(key.split('.'), `expected a port of its own, ${port} is the one of ${owner}`);
+    }
+  }
+}
 
 /** Checks how the objects fit together: names, references, addresses. Objects that were wrong in themselves are left out. */
 export function crossCheck(objects: LabObjects, report: Report): void {
@@ -12,7 +32,7 @@ export function crossCheck(objects: LabObjects, report: Report): void {
   for (const { value, document } of objects.subnets) checkSubnet(value, document, report);
   checkOverlaps(objects.subnets, report);
   checkReferences(objects, report);
-  checkMenus(objects, report);
+  checkProfiles(objects, report);
   checkNics(objects, report);
 }
 
@@ -95,8 +115,11 @@ function checkReferences({ subnets, profiles, machines, brokenProfiles }: LabObj
   }
 }
 
-function checkMenus({ profiles }: LabObjects, report: Report): void {
+function checkProfiles({ profiles }: LabObjects, report: Report): void {
   for (const { value, document } of profiles) {
+    if (value.boot === 'network' && Object.keys(value.loaders).length === 0) {
+      report(document, ['loaders'], 'expected at least one boot file, such as bios: pxegrub, or boot: local');
+    }
     const seen = new Set<string>();
     for (const [index, { path }] of value.menus.entries()) {
       const at = ['menus', index, 'path'];

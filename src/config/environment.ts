@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { SchemaNode } from './check-shape.ts';
 import { isRecord } from './check-shape.ts';
 import type { ConfigProblem } from './problems.ts';
@@ -35,7 +36,7 @@ export function overlayEnvironment(
     const variable = variableName(path);
     const text = environment[variable];
     if (text === undefined || text === '' || !isRecord(value)) continue;
-    if (!place(value, path, isNumeric(node) && /^\d+$/.test(text) ? Number(text) : text)) continue;
+    if (!place(value, path, parsed(node, text))) continue;
     sources.set(path.join('.'), variable);
   }
   return { value, from: (path) => sources.get(path.join('.')) };
@@ -46,8 +47,9 @@ export function environmentProblem(variable: string, path: string, message: stri
   return { file: `environment variable ${variable}`, line: 0, column: 0, path, message };
 }
 
-function isNumeric({ type }: SchemaNode): boolean {
-  return type === 'integer' || type === 'number';
+function parsed({ type, isPath }: SchemaNode, text: string): string | number {
+  if (isPath) return resolve(text);
+  return (type === 'integer' || type === 'number') && /^\d+$/.test(text) ? Number(text) : text;
 }
 
 /** False where something on the way is no block of keys: that is reported by itself. */

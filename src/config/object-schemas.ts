@@ -4,7 +4,9 @@ import { bootStages, defaultStageSeconds } from '../model/boot-profile.ts';
 import { parseImageName } from '../model/image-manifest.ts';
 import { checked, choice, cidr, interfaceName, ipv4, list, mac, matching, name, section, text, uuid, whole, yesNo } from './shapes.ts';
 
-const bootPath = matching(/^\/?[\w.@+,:=-][\w.@+,:=/-]*$/, 'a path in the boot tree such as pxegrub or /ipxe/undionly.kpxe, or a URL');
+const bootPath = checked('a path in the boot tree such as pxegrub or /ipxe/undionly.kpxe, or an http URL', (value) =>
+  /^https?:\/\//.test(value) ? URL.canParse(value) : isTreePath(value.startsWith('/') ? value : `/${value}`),
+);
 const parameters = () =>
   Type.Record(
     Type.String(),
@@ -123,6 +125,9 @@ export type ProfileDocument = Static<typeof profileSchema>;
 export type MachineDocument = Static<typeof machineSchema>;
 
 function isMenuPath(value: string): boolean {
-  const bare = value.replaceAll(/\{(?:name|mac|mac-dashed)\}/g, 'x');
-  return /^(?:\/[\w.@+,:=-]+)+$/.test(bare) && !bare.split('/').some((part) => /^\.+$/.test(part));
+  return isTreePath(value.replaceAll(/\{(?:name|mac|mac-dashed)\}/g, 'x'));
+}
+
+function isTreePath(value: string): boolean {
+  return /^(?:\/[\w.@+,:=-]+)+$/.test(value) && !value.split('/').some((part) => /^\.+$/.test(part));
 }

@@ -18,7 +18,7 @@ virtdom config check --config virtdom.yaml   # everything that is wrong, each wi
 virtdom config show --config virtdom.yaml    # everything with its defaults filled in
 \`\`\`
 
-An unknown key is an error. Relative paths start at the file that names them.
+An unknown key is an error. Relative paths start at the folder of virtdom.yaml, those in variables at the current folder.
 
 ## virtdom.yaml
 

@@ -12,6 +12,8 @@ interface Annotations {
   readonly default?: unknown;
   /** How the reference names a default that is computed. */
   readonly defaultText?: string;
+  /** Relative values start at the file, those of a variable at the current folder. */
+  readonly isPath?: boolean;
 }
 
 export const text = (description: string, expected = 'text', more: Annotations = {}) =>
@@ -33,7 +35,7 @@ export const uuid = checkedText('a UUID such as 4c4c4544-0042-3510-8052-b4c04f4d
 export const matching = (pattern: RegExp, expected: string) => checkedText(expected, (value) => pattern.test(value));
 export const checked = checkedText;
 
-export const path = (description: string, more: Annotations) => text(description, 'a path; relative ones start at this file', more);
+export const path = (description: string, more: Annotations) => text(description, 'a path', { ...more, isPath: true });
 
 export const port = (description: string, fallback: number) => whole(description, 1, 65_535, fallback, 'a port');
 

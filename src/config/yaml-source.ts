@@ -20,14 +20,18 @@ export interface YamlFile {
   readonly problems: readonly ConfigProblem[];
 }
 
-/** Reads a file of one or more YAML 1.2 documents. A file that cannot be read or parsed is a problem, not an exception. */
-export function readYamlFile(file: string): YamlFile {
+/**
+ * Reads a file of one or more YAML 1.2 documents. A file that cannot be read or parsed is a problem, not an exception.
+ * @param ifMissing what to tell of a file that is not there: who wants it, or where to get one
+ */
+export function readYamlFile(file: string, ifMissing: string): YamlFile {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const reason = code === 'ENOENT' ? 'no such file' : code === 'EACCES' ? 'may not be read by this user' : (error as Error).message;
+    const reason =
+      code === 'ENOENT' ? `no such file; ${ifMissing}` : code === 'EACCES' ? 'may not be read by this user' : (error as Error).message;
     return { documents: [], problems: [{ file, line: 0, column: 0, path: '', message: reason }] };
   }
   return parseYamlText(text, file);
@@ -43,7 +47,9 @@ export function parseYamlText(text: string, file: string): YamlFile {
     return { file, line, column: col };
   };
   for (const document of Array.isArray(parsed) ? parsed : []) {
-    for (const error of document.errors) problems.push({ ...place(error.pos[0]), path: '', message: `not valid YAML: ${error.message}` });
+    // Warnings are of tags and directives that nobody here means.
+    for (const error of [...document.errors, ...document.warnings])
+      problems.push({ ...place(error.pos[0]), path: '', message: `not valid YAML: ${error.message}` });
     if (document.errors.length > 0 || document.contents === null) continue;
     try {
       const value: unknown = document.toJS();

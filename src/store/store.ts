@@ -28,9 +28,14 @@ export interface StoreOptions {
 }
 
 /** Opens the database in a thread of its own and brings its tables up to this program. Throws StoreError. */
-export async function openStore({ file, log, onFailure }: StoreOptions): Promise<Store> {
+export function openStore(options: StoreOptions): Promise<Store> {
+  return openStoreIn(new URL('./worker.ts', import.meta.url), options);
+}
+
+/** Likewise with another program in the thread, for tests of what happens when it dies. */
+export async function openStoreIn(program: URL, { file, log, onFailure }: StoreOptions): Promise<Store> {
   makeFolder(file);
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { file } satisfies StoreWorkerData, name: 'store' });
+  const worker = new Worker(program, { workerData: { file } satisfies StoreWorkerData, name: 'store' });
   const link = new ThreadLink<Calls>(worker, {});
   let state: 'opening' | 'open' | 'closing' = 'opening';
   const exited = new Promise<void>((resolve) => {
