@@ -2,6 +2,7 @@
 export type ImageErrorCode =
   | 'recipe-invalid'
   | 'not-root'
+  | 'package-missing'
   | 'command-failed'
   | 'no-mirror'
   | 'unusable-tree'
