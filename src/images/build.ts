@@ -111,6 +111,13 @@ export async function buildImage(request: BuildRequest): Promise<BuildResult> {
   }
 }
 
+/** mmdebstrap copies these from the machine that builds; each machine gets its own in the initramfs. */
+const neutralFiles: Readonly<Record<string, string>> = {
+  '/etc/hostname': 'localhost\n',
+  '/etc/hosts': '127.0.0.1 localhost\n',
+  '/etc/resolv.conf': '',
+};
+
 /** From unpacked packages to the root as machines will see it. */
 async function finishRoot(
   recipe: Recipe,
@@ -124,6 +131,10 @@ async function finishRoot(
       .map((line) => `${line}\n`)
       .join(''),
   );
+  for (const [path, text] of Object.entries(neutralFiles)) {
+    rmSync(pathInRoot(root, path), { force: true });
+    writeFileSync(pathInRoot(root, path), text, { mode: 0o644 });
+  }
   for (const overlay of recipe.overlays) progress.note(`overlay ${overlay}: ${applyOverlay(root, overlay)} paths`);
   const kernel = kernelVersion(root);
   if (recipe.kernelModules !== undefined && kernel !== undefined) {
