@@ -41,6 +41,8 @@ export class Transfer {
   /** The OACK was sent twice, or this window was already sent again for a repeated ACK. */
   #repeated = false;
   #loading = false;
+  /** In a row, without an ACK between them. */
+  #timeouts = 0;
   #progressMs: number;
   #timeout: Timer | undefined;
 
@@ -107,8 +109,9 @@ export class Transfer {
     }
     timer.timedOut();
     this.#repeated = true;
+    this.#timeouts++;
     if (this.#state === 'greeting') this.#greet();
-    else this.#resend();
+    else if (this.#timeouts > 1 || !this.#probe()) this.#resend();
   }
 
   /** Ends the transfer from our side; with a message, the client is told why. */
@@ -159,8 +162,24 @@ export class Transfer {
     this.#resend();
   }
 
+  /**
+   * The last block of a window again, and only that one: it draws an ACK whether this block, another one or only the ACK
+   * was lost, and a whole window of repeated blocks would draw as many ACKs from an EDK2 client. Should it not help, the
+   * next timeout sends the window.
+   */
+  #probe(): boolean {
+    if (this.#sent - this.#acked < 2 || this.#loading) return false;
+    if (!this.#sendBlock(this.#sent)) return false;
+    this.#highestBefore = this.#highest;
+    this.#windowSentMs = this.#parts.clock.monotonic();
+    this.#repeated = false;
+    this.#arm();
+    return true;
+  }
+
   #nextWindow(): void {
     this.#repeated = false;
+    this.#timeouts = 0;
     this.#resend();
   }
 
@@ -172,27 +191,39 @@ export class Transfer {
 
   /** Sends what the window has room for; where the disk has not delivered yet, the rest follows when it has. */
   #fill(): void {
-    const { agreement, source } = this.#parts;
+    const { agreement } = this.#parts;
     this.#timeout?.cancel();
     this.#timeout = undefined;
     this.#windowSentMs = this.#parts.clock.monotonic();
     while (this.#sent < Math.min(this.#acked + agreement.windowBlocks, this.#lastBlock)) {
-      const block = this.#sent + 1;
-      const offset = this.#sent * agreement.blockBytes;
-      const length = Math.min(agreement.blockBytes, source.size - offset);
-      if (!source.copy(offset, this.#packet.subarray(dataHeaderBytes, dataHeaderBytes + length))) {
-        void this.#load(offset, length);
+      if (!this.#sendBlock(this.#sent + 1)) {
+        void this.#load(this.#sent + 1);
         return;
       }
-      writeDataHeader(this.#packet, 0, block);
-      this.#parts.send(this.#packet.subarray(0, dataHeaderBytes + length));
-      this.#sent = block;
-      this.#highest = Math.max(this.#highest, block);
+      this.#sent++;
+      this.#highest = Math.max(this.#highest, this.#sent);
     }
     this.#arm();
   }
 
-  async #load(offset: number, length: number): Promise<void> {
+  /** `false` where its bytes are not in memory. */
+  #sendBlock(block: number): boolean {
+    const { source } = this.#parts;
+    const { offset, length } = this.#extent(block);
+    if (!source.copy(offset, this.#packet.subarray(dataHeaderBytes, dataHeaderBytes + length))) return false;
+    writeDataHeader(this.#packet, 0, block);
+    this.#parts.send(this.#packet.subarray(0, dataHeaderBytes + length));
+    return true;
+  }
+
+  #extent(block: number): { readonly offset: number; readonly length: number } {
+    const { agreement, source } = this.#parts;
+    const offset = (block - 1) * agreement.blockBytes;
+    return { offset, length: Math.min(agreement.blockBytes, source.size - offset) };
+  }
+
+  async #load(block: number): Promise<void> {
+    const { offset, length } = this.#extent(block);
     this.#loading = true;
     try {
       await this.#parts.source.load(offset, length);
