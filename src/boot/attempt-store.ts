@@ -25,9 +25,11 @@ export interface StageRecord {
 export interface PinnedMenu {
   readonly path: string;
   readonly template: string;
-  /** Of the template's text and of every partial: which version made it. */
+  /** Of the whole set of templates that made it. */
   readonly templateSha256: string;
   readonly text: string;
+  /** Why it could not be rendered; the text is empty then. */
+  readonly problem?: string;
 }
 
 /** One power-on of one machine, as plain data: all that must survive a restart of the server. It holds no secret. */

@@ -1,0 +1,78 @@
+import type { BootClient } from '../model/boot-decision.ts';
+import { type BootProfile, type BootStage, bootStages } from '../model/boot-profile.ts';
+import type { Mac } from '../model/mac.ts';
+import type { StageRecord, StoredAttempt } from './attempt-store.ts';
+import { expandPath, isIpxeBinary } from './loader-choice.ts';
+import { menuAt } from './menu-paths.ts';
+import { normalTreePath, treePathOfBootFile } from './tree-path.ts';
+
+/** A ROM that gave up and tries anew within this time is still the same power-on. */
+export const silentMs = 60_000;
+
+/**
+ * Whether this DHCP client's packet begins a new power-on. Only firmware begins one, and only where the attempt before is
+ * past its loader or silent: ROMs retry. iPXE may be that firmware (a ROM), or the loader of the attempt that goes on.
+ */
+export function opensAttempt(
+  face: BootClient['face'],
+  mac: Mac,
+  previous: Pick<StoredAttempt, 'mac' | 'stages' | 'lastSeenMs'> | undefined,
+  nowMs: number,
+): boolean {
+  if (face === 'other') return false;
+  if (previous === undefined || nowMs - previous.lastSeenMs > silentMs) return true;
+  const loader = previous.stages.find((record) => record.stage === 'loader')?.file;
+  const last = lastStage(previous.stages);
+  if (face === 'ipxe' && last === 'loader' && loader !== undefined && isIpxeBinary(loader)) return false;
+  return stageIndex(last) >= stageIndex('loader') || previous.mac !== mac;
+}
+
+/** The farthest stage reached; `discover` where there is none. */
+export function lastStage(stages: readonly Pick<StageRecord, 'stage'>[]): BootStage {
+  return bootStages.findLast((stage) => stages.some((record) => record.stage === stage)) ?? 'discover';
+}
+
+export function stageIndex(stage: BootStage): number {
+  return bootStages.indexOf(stage);
+}
+
+/** The stages that a boot by this profile shows us, in order. */
+export function expectedStages(profile: BootProfile): readonly BootStage[] {
+  if (profile.boot === 'local') return ['discover', 'offer', 'lease'];
+  return bootStages.filter((stage) => {
+    switch (stage) {
+      case 'discover':
+      case 'offer':
+      case 'lease':
+        return true;
+      case 'loader':
+        return Object.keys(profile.loaders).length > 0;
+      case 'menu':
+        return profile.menus.length > 0;
+      case 'kernel':
+      case 'kernel-lease':
+      case 'mount':
+      case 'hello':
+        return profile.image !== undefined;
+    }
+  });
+}
+
+/** What should come after the farthest stage; `undefined` at the end. */
+export function nextStage(attempt: Pick<StoredAttempt, 'profile' | 'stages'>): BootStage | undefined {
+  const reached = stageIndex(lastStage(attempt.stages));
+  return expectedStages(attempt.profile).find((stage) => stageIndex(stage) > reached);
+}
+
+/** The stages that the whole fetch of one file completes. A script that iPXE boots from is loader and menu in one. */
+export function stagesOfFile(path: string, attempt: Pick<StoredAttempt, 'machine' | 'mac' | 'profile' | 'image'>): readonly BootStage[] {
+  const wanted = normalTreePath(path);
+  if (wanted === undefined) return [];
+  const names = { name: attempt.machine.name, mac: attempt.mac };
+  const loaders = Object.values(attempt.profile.loaders).map((file) => treePathOfBootFile(expandPath(file, names)));
+  const stages: BootStage[] = [];
+  if (loaders.includes(wanted)) stages.push('loader');
+  if (menuAt(wanted, attempt.profile.menus, names) !== undefined) stages.push('menu');
+  if (attempt.image !== undefined && wanted === `/images/${attempt.image}/vmlinuz`) stages.push('kernel');
+  return stages;
+}

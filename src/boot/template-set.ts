@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import Handlebars from 'handlebars';
+import { TemplateError, type TemplateProblem } from './template-error.ts';
+import { templateHelpers } from './template-helpers.ts';
+import {
+  type ParsedTemplate,
+  TemplateInterpreter,
+  type TemplateLimits,
+  templateLimits,
+  type TemplateValue,
+} from './template-interpreter.ts';
+
+const suffix = '.hbs';
+
+/** One consistent state of all templates. It never changes: a new state is a new set. */
+export class TemplateSet {
+  /** Of all texts together: two sets with one hash render alike. */
+  readonly sha256: string;
+  readonly #templates: ReadonlyMap<string, ParsedTemplate>;
+  readonly #limits: TemplateLimits;
+
+  private constructor(templates: ReadonlyMap<string, ParsedTemplate>, sha256: string, limits: TemplateLimits) {
+    this.#templates = templates;
+    this.sha256 = sha256;
+    this.#limits = limits;
+  }
+
+  /**
+   * Parses texts by name, such as `menu.lst`. Every template can be a partial of every other.
+   * @returns the set, or all problems at once
+   */
+  static parse(texts: ReadonlyMap<string, string>, limits: TemplateLimits = templateLimits): TemplateSet | readonly TemplateProblem[] {
+    const problems: TemplateProblem[] = [];
+    const templates = new Map<string, ParsedTemplate>();
+    const hash = createHash('sha256');
+    for (const [name, text] of [...texts].sort(([left], [right]) => (left < right ? -1 : 1))) {
+      const file = `${name}${suffix}`;
+      hash.update(JSON.stringify([name, text]));
+      try {
+        templates.set(name, { name, file, program: Handlebars.parse(text, { srcName: file }) });
+      } catch (error) {
+        problems.push(parseProblem(file, error as Error));
+      }
+    }
+    return problems.length > 0 ? problems : new TemplateSet(templates, hash.digest('hex'), limits);
+  }
+
+  /** @throws Error where the folder cannot be read. */
+  static async read(folder: string): Promise<TemplateSet | readonly TemplateProblem[]> {
+    const files = (await readdir(folder)).filter((file) => file.endsWith(suffix));
+    const texts = await Promise.all(
+      files.map(async (file) => [file.slice(0, -suffix.length), await readFile(join(folder, file), 'utf8')] as const),
+    );
+    return TemplateSet.parse(new Map(texts));
+  }
+
+  get names(): readonly string[] {
+    return [...this.#templates.keys()];
+  }
+
+  has(name: string): boolean {
+    return this.#templates.has(name);
+  }
+
+  /** @throws TemplateError with template, line and variable. */
+  render(name: string, context: TemplateValue): string {
+    const template = this.#templates.get(name);
+    if (template === undefined) {
+      const known = this.names.join(', ');
+      throw new TemplateError(`there is no such template; there are ${known === '' ? 'none' : known}`, {
+        template: `${name}${suffix}`,
+        line: 1,
+      });
+    }
+    return new TemplateInterpreter(template, this.#templates, templateHelpers, this.#limits).render(context);
+  }
+}
+
+function parseProblem(template: string, error: Error): TemplateProblem {
+  const byHandlebars = error as Error & { lineNumber?: number };
+  const line = byHandlebars.lineNumber ?? Number(/line (\d+)/.exec(error.message)?.[1] ?? 1);
+  return { template, line, message: error.message.replace(/^Parse error on line \d+:\s*/, '').replaceAll('\n', ' ') };
+}
