@@ -4,6 +4,7 @@ import type { CommandTable } from './cli/program.ts';
 
 /** Every command by its first word. A file that is listed here exports a function that adds its commands to the program. */
 const commands: CommandTable = {
+  serve: async () => (await import('./cli/serve.ts')).addServeCommand,
   config: async () => (await import('./cli/config.ts')).addConfigCommands,
   image: async () => (await import('./cli/image.ts')).addImageCommands,
 };

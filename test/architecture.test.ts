@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 const mayImport: Readonly<Record<string, readonly string[] | 'everything'>> = {
   main: 'everything',
   app: 'everything',
+  'served-images': ['boot', 'images', 'nfs', 'model'],
   'bulk-thread': ['tftp', 'httpboot', 'net', 'model', 'bulk-worker'],
   'bulk-worker': ['tftp', 'httpboot', 'net', 'model'],
   config: ['model'],
