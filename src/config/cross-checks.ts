@@ -1,6 +1,7 @@
 import { broadcastAddress, cidrContains, ipv4Number, parseIpv4 } from '../model/ipv4.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Subnet } from '../model/subnet.ts';
+import { isRecord } from './check-shape.ts';
 import { cidrText, isHostAddress } from './objects.ts';
 import type { ConfiguredSubnet, LabObjects, Placed, Report } from './objects.ts';
 import { didYouMean } from './problems.ts';
@@ -117,7 +118,7 @@ function checkReferences({ subnets, profiles, machines, brokenProfiles }: LabObj
 
 function checkProfiles({ profiles }: LabObjects, report: Report): void {
   for (const { value, document } of profiles) {
-    if (value.boot === 'network' && Object.keys(value.loaders).length === 0) {
+    if (value.boot === 'network' && isEmpty(document, 'loaders')) {
       report(document, ['loaders'], 'expected at least one boot file, such as bios: pxegrub, or boot: local');
     }
     const seen = new Set<string>();
@@ -128,10 +129,16 @@ function checkProfiles({ profiles }: LabObjects, report: Report): void {
         report(document, at, `expected a path outside /images and /boot/v1, which are virtdom's own`);
       seen.add(path);
     }
-    if (value.menuByOption150 && value.menus.length === 0) {
+    if (value.menuByOption150 && isEmpty(document, 'menus')) {
       report(document, ['menuByOption150'], 'expected at least one entry in menus, since option 150 names the first');
     }
   }
+}
+
+/** Of what is written, not of what was left of it: a wrong entry has been reported and is no missing one. */
+function isEmpty({ value }: YamlDocument, key: string): boolean {
+  const inner = isRecord(value) ? value[key] : undefined;
+  return inner === undefined || (typeof inner === 'object' && inner !== null && Object.keys(inner).length === 0);
 }
 
 function checkNics({ subnets, machines, brokenSubnets }: LabObjects, report: Report): void {

@@ -36,12 +36,10 @@ export const subnetSchema = section('A network that virtdom answers on.', {
   domain: Type.Optional(text('The domain name (option 15).', 'a domain name')),
   nextServer: Type.Optional(ipv4('Where boot files come from when it is not us.')),
   leaseSeconds: whole('How long a lease lasts.', 60, 31_536_000, 3600),
-  unknown: {
-    ...checked('ignore, lease or profile:NAME', (value) => /^(?:ignore|lease|profile:\S+)$/.test(value))(
-      'What a client gets that is no machine here: nothing, an address without boot files, or the boot of a profile.',
-    ),
-    default: 'ignore',
-  },
+  unknown: checked('ignore, lease or profile:NAME', (value) => /^(?:ignore|lease|profile:\S+)$/.test(value))(
+    'What a client gets that is no machine here: nothing, an address without boot files, or the boot of a profile.',
+    { default: 'ignore' },
+  ),
   option128: Type.Optional(text('Option 128 as text, for Etherboot.')),
   option129: Type.Optional(text('Option 129 as text, for Etherboot.')),
   option150: Type.Optional(

@@ -12,25 +12,26 @@ export interface ConfigProblem extends SourcePosition {
   readonly message: string;
 }
 
-/** Everything that is wrong with a configuration, all at once; its message is the text to show. */
+/** Everything that is wrong with a configuration, all at once; its message is the text to show, a line each. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly code = 'config';
   readonly problems: readonly ConfigProblem[];
 
   constructor(problems: readonly ConfigProblem[], options?: ErrorOptions) {
-    super(formatProblems(problems), options);
-    this.problems = problems;
+    const inOrder = sortProblems(problems);
+    super(inOrder.map(formatProblem).join('\n'), options);
+    this.problems = inOrder;
   }
 }
 
-/** One line a problem: `lab.yaml:12:9: Machine post01: profile: ...`. */
-export function formatProblems(problems: readonly ConfigProblem[]): string {
+/** File by file as they come, each by its lines. */
+function sortProblems(problems: readonly ConfigProblem[]): ConfigProblem[] {
   const files = [...new Set(problems.map(({ file }) => file))];
-  const inOrder = files.flatMap((file) => problems.filter((problem) => problem.file === file).sort(byLine));
-  return inOrder.map(formatProblem).join('\n');
+  return files.flatMap((file) => problems.filter((problem) => problem.file === file).sort(byLine));
 }
 
+/** `lab.yaml:12:9: Machine post01: profile: expected ...` */
 function formatProblem({ file, line, column, path, message }: ConfigProblem): string {
   const place = line > 0 ? `${file}:${line}:${column}` : file;
   return path === '' ? `${place}: ${message}` : `${place}: ${path}: ${message}`;

@@ -19,8 +19,11 @@ interface Annotations {
 export const text = (description: string, expected = 'text', more: Annotations = {}) =>
   Type.String({ description, expected, minLength: 1, pattern: '^[^\\r\\n\\0]*$', ...more });
 
-const checkedText = (expected: string, check: (value: string) => boolean) => (description: string) =>
-  Type.Refine(Type.String({ description, expected }), check, () => expected);
+/** A refined schema must not be spread into another: its check is not enumerable. */
+const checkedText =
+  (expected: string, check: (value: string) => boolean) =>
+  (description: string, more: Annotations = {}) =>
+    Type.Refine(Type.String({ description, expected, ...more }), check, () => expected);
 
 export const namePattern = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/;
 export const name = checkedText('a name of lower-case letters, digits, dots and dashes, at most 63', (value) => namePattern.test(value));

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { isAlias, isMap, isNode, isSeq, LineCounter, parseAllDocuments } from 'yaml';
+import { isAlias, isMap, isNode, isSeq, LineCounter, parseAllDocuments, visit } from 'yaml';
 import type { Document, Node } from 'yaml';
 import type { ConfigProblem, SourcePosition } from './problems.ts';
 
@@ -39,7 +39,7 @@ export function readYamlFile(file: string, ifMissing: string): YamlFile {
 
 export function parseYamlText(text: string, file: string): YamlFile {
   const lines = new LineCounter();
-  const parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
+  const parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
   const documents: YamlDocument[] = [];
   const problems: ConfigProblem[] = [];
   const place = (offset: number): SourcePosition => {
@@ -50,12 +50,22 @@ export function parseYamlText(text: string, file: string): YamlFile {
     // Warnings are of tags and directives that nobody here means.
     for (const error of [...document.errors, ...document.warnings])
       problems.push({ ...place(error.pos[0]), path: '', message: `not valid YAML: ${error.message}` });
-    if (document.errors.length > 0 || document.contents === null) continue;
+    visit(document, {
+      Alias(_, node) {
+        if (node.resolve(document) !== undefined) return;
+        problems.push({
+          ...place(node.range?.[0] ?? 0),
+          path: '',
+          message: `not valid YAML: there is no anchor &${node.source} before this alias`,
+        });
+      },
+    });
+    if (problems.length > 0 || document.contents === null) continue;
     try {
       const value: unknown = document.toJS();
       if (value !== null) documents.push(yamlDocument(document, value, place));
     } catch (error) {
-      // Aliases to nowhere, and aliases that would blow up to a huge value.
+      // Aliases that would blow up to a huge value.
       problems.push({ ...place(document.range[0]), path: '', message: `not valid YAML: ${(error as Error).message}` });
     }
   }
