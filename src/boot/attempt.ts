@@ -68,6 +68,11 @@ export class Attempt {
     return this.state === 'running' || this.state === 'stuck';
   }
 
+  /** What the rule for new attempts looks at. */
+  get seen(): Pick<StoredAttempt, 'mac' | 'stages' | 'lastSeenMs'> {
+    return { mac: this.pins.mac, stages: this.stages, lastSeenMs: this.lastSeenMs };
+  }
+
   has(stage: BootStage): boolean {
     return this.stages.some((record) => record.stage === stage);
   }

@@ -4,6 +4,7 @@ import { cidrContains, type Ipv4, parseIpv4 } from '../model/ipv4.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Machine } from '../model/machine.ts';
 import type { Subnet } from '../model/subnet.ts';
+import type { RenderSubject } from './template-context.ts';
 
 /** What is configured, as one consistent state. */
 export interface BootObjects {
@@ -24,14 +25,16 @@ export interface ImageShelf {
 export class BootFacts {
   readonly objects: BootObjects;
   readonly images: ImageShelf;
+  readonly #httpPort: number;
   readonly #machinesByMac = new Map<Mac, Machine>();
   readonly #machinesByName = new Map<string, Machine>();
   readonly #profiles = new Map<string, BootProfile>();
   readonly #reserved = new Map<Ipv4, Mac>();
 
-  constructor(objects: BootObjects, images: ImageShelf) {
+  constructor(objects: BootObjects, images: ImageShelf, httpPort: number) {
     this.objects = objects;
     this.images = images;
+    this.#httpPort = httpPort;
     for (const profile of objects.profiles) this.#profiles.set(profile.name, profile);
     for (const machine of objects.machines) {
       this.#machinesByName.set(machine.name.toLowerCase(), machine);
@@ -64,6 +67,11 @@ export class BootFacts {
     return this.images.version(ref) === undefined ? undefined : ref;
   }
 
+  /** Our boot HTTP server as this subnet reaches it. */
+  httpUrl(subnet: Subnet): string {
+    return `http://${subnet.serverAddress}:${this.#httpPort}`;
+  }
+
   reservedAddress(mac: Mac, subnet: Subnet): Ipv4 | undefined {
     const address = this.#machinesByMac.get(mac)?.nics.find((nic) => nic.mac === mac)?.address;
     return address !== undefined && isOn(subnet, address) ? address : undefined;
@@ -79,6 +87,31 @@ export class BootFacts {
     const { subnets } = this.objects;
     return (address === undefined ? undefined : subnets.find((subnet) => isOn(subnet, address))) ?? subnets[0];
   }
+}
+
+/**
+ * What a machine's files would be made from if it were switched on now; a text says why nothing can be.
+ * @param standIn whether an image that is not published counts as its first version, so that templates can be checked
+ */
+export function renderSubject(
+  facts: BootFacts,
+  machine: Machine,
+  mac: Mac,
+  { standIn }: { readonly standIn: boolean },
+): RenderSubject | string {
+  const profile = facts.profile(machine.profile);
+  const subnet = facts.homeSubnet(machine, mac);
+  if (profile === undefined) return `${machine.name} has profile ${machine.profile}, which is not defined`;
+  if (subnet === undefined) return `there is no subnet for ${machine.name}`;
+  const subject = { machine, mac, subnet, profile, httpUrl: facts.httpUrl(subnet) };
+  if (profile.image === undefined) return subject;
+  const image = facts.resolveImage(profile.image) ?? (standIn ? firstVersion(profile.image) : undefined);
+  return image === undefined ? `profile ${profile.name} needs image ${profile.image}, which is not published` : { ...subject, image };
+}
+
+function firstVersion(name: string): ImageRef {
+  const wanted = parseImageName(name);
+  return { image: wanted?.image ?? name, version: wanted?.version ?? 1 };
 }
 
 function isOn(subnet: Subnet, address: Ipv4): boolean {

@@ -26,3 +26,21 @@ export interface TemplateProblem extends TemplatePlace {
   readonly machine?: string;
   readonly message: string;
 }
+
+/** `menu.lst.hbs:12: machine.serial is missing (machine post01)`. */
+export function formatProblem({ template, line, machine, message }: TemplateProblem): string {
+  const place = template === '' ? '' : `${template}:${line}: `;
+  return `${place}${message}${machine === undefined ? '' : ` (machine ${machine})`}`;
+}
+
+/** Templates that cannot be parsed: all problems at once. */
+export class TemplatesError extends Error {
+  readonly code = 'TEMPLATES';
+  readonly problems: readonly TemplateProblem[];
+
+  constructor(problems: readonly TemplateProblem[]) {
+    super(problems.map(formatProblem).join('\n'));
+    this.name = 'TemplatesError';
+    this.problems = problems;
+  }
+}

@@ -33,7 +33,7 @@ export function addTemplateCommands(program: Command): void {
     .action(async (options: { config: string }) => {
       const config = loadConfig(options.config);
       const desk = await deskOf(config);
-      const { formatProblem } = await import('../boot/boot-desk.ts');
+      const { formatProblem } = await import('../boot/template-error.ts');
       const problems = await desk.checkAll();
       await desk.close();
       if (problems.length > 0) throw new CliError('failed', `${config.templatesDir}:\n${problems.map(formatProblem).join('\n')}`);

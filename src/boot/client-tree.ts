@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto';
+import type { BootFile, BootFileRequest } from '../model/boot-file.ts';
+import type { BootProfile } from '../model/boot-profile.ts';
+import type { Mac } from '../model/mac.ts';
+import type { Attempt } from './attempt.ts';
+import type { AttemptBook } from './attempt-book.ts';
+import type { PinnedMenu } from './attempt-store.ts';
+import { type BootFacts, renderSubject } from './boot-facts.ts';
+import type { NamedClient } from './identify.ts';
+import type { KnownClients } from './known-clients.ts';
+import { menuAt } from './menu-paths.ts';
+import { renderMenus } from './menu-rendering.ts';
+import { imageFile, type LoaderFolder } from './static-files.ts';
+import { tokenPlaceholder } from './template-context.ts';
+import type { TemplateShelf } from './template-shelf.ts';
+import { normalTreePath } from './tree-path.ts';
+
+export interface ClientTreeDependencies {
+  readonly facts: BootFacts;
+  readonly attempts: AttemptBook;
+  readonly known: KnownClients;
+  readonly templates: TemplateShelf;
+  readonly loaders: LoaderFolder;
+}
+
+/** Menus as a machine would download them, with `<boot-token>` in place of its token. */
+export type Preview =
+  | { readonly kind: 'files'; readonly files: readonly { readonly path: string; readonly template: string; readonly bytes: Uint8Array }[] }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/** The menus that one client sees: of its attempt, or of one that would begin now. */
+interface SeenMenus {
+  readonly menus: readonly PinnedMenu[];
+  readonly profile: BootProfile;
+  readonly name: string;
+  readonly mac: Mac;
+}
+
+/** The boot tree: menus by client, boot files of images, loaders. Reading it changes nothing. */
+export class ClientTree {
+  readonly #deps: ClientTreeDependencies;
+
+  constructor(deps: ClientTreeDependencies) {
+    this.#deps = deps;
+  }
+
+  async open(request: Pick<BootFileRequest, 'clientAddress' | 'path'>): Promise<BootFile> {
+    const { facts, known, loaders } = this.#deps;
+    const normal = normalTreePath(request.path);
+    if (normal === undefined) return { kind: 'refused', reason: 'the path leaves the boot tree or holds characters of no boot file' };
+    const { named, path } = known.readPath(normal);
+    const ofImage = imageFile(path, facts.images);
+    if (ofImage !== undefined) return ofImage;
+
+    const identity = known.identify(request.clientAddress, named);
+    const rendered = identity.kind === 'machine' ? this.#rendered(identity, path) : undefined;
+    if (rendered !== undefined) return rendered;
+    // A path that names a machine must not fall through to a file of the same name for everybody.
+    if (identity.kind === 'conflict' && named !== undefined) return { kind: 'refused', reason: identity.reason };
+    const loader = await loaders.find(path);
+    if (loader !== undefined) return loader;
+    if (identity.kind === 'conflict') return { kind: 'refused', reason: identity.reason };
+    const who = identity.kind === 'machine' ? `${identity.machine.name} has no such menu` : identity.reason;
+    return { kind: 'missing', reason: `no loader is called ${path}, and ${who}` };
+  }
+
+  /** @param wanted one menu, by its path or by its template's name; without it all menus of the profile */
+  preview(machineName: string, wanted?: string): Preview {
+    const { facts, attempts } = this.#deps;
+    const machine = facts.machineByName(machineName);
+    if (machine === undefined) return failed(`there is no machine ${machineName}`);
+    const newest = attempts.newestOf(machine.name);
+    const attempt = newest?.goesOn === true ? newest : undefined;
+    const mac = attempt?.pins.mac ?? machine.nics[0]?.mac;
+    if (mac === undefined) return failed(`${machine.name} has no NIC`);
+    const seen = this.#menusOf({ machine, mac }, attempt);
+    if (typeof seen === 'string') return failed(seen);
+    const menus = wanted === undefined ? seen.menus : menusCalled(wanted, seen);
+    const broken = menus.find((menu) => menu.problem !== undefined);
+    if (broken !== undefined) return failed(`${broken.problem} (machine ${machine.name})`);
+    if (menus.length > 0 || wanted === undefined)
+      return { kind: 'files', files: menus.map(({ path, template, text }) => ({ path, template, bytes: Buffer.from(text) })) };
+    const there = seen.menus.map((menu) => `${menu.template} at ${menu.path}`).join(', ');
+    return failed(`profile ${seen.profile.name} of ${machine.name} has no menu ${wanted}; it has ${there === '' ? 'none' : there}`);
+  }
+
+  #rendered(client: NamedClient, path: string): BootFile | undefined {
+    const attempt = this.#deps.attempts.newestOf(client.machine.name);
+    const seen = this.#menusOf(client, attempt);
+    if (typeof seen === 'string') return undefined;
+    const menu = menuFor(path, seen);
+    if (menu === undefined) return undefined;
+    if (menu.problem !== undefined) return { kind: 'missing', reason: `${menu.path} cannot be rendered: ${menu.problem}` };
+    const token = attempt === undefined ? tokenPlaceholder : this.#deps.attempts.tokenOf(attempt);
+    const bytes = Buffer.from(menu.text.replaceAll(tokenPlaceholder, token));
+    const etag = `"${createHash('sha256').update(bytes).digest('base64url')}"`;
+    return { kind: 'rendered', bytes, etag, contentType: 'text/plain; charset=utf-8' };
+  }
+
+  #menusOf({ machine, mac }: NamedClient, attempt: Attempt | undefined): SeenMenus | string {
+    if (attempt !== undefined) {
+      const { pins, menus } = attempt;
+      return { menus, profile: pins.profile, name: pins.machine.name, mac: pins.mac };
+    }
+    const subject = renderSubject(this.#deps.facts, machine, mac, { standIn: false });
+    if (typeof subject === 'string') return subject;
+    return { menus: renderMenus(this.#deps.templates.current, subject), profile: subject.profile, name: machine.name, mac };
+  }
+}
+
+function failed(reason: string): Preview {
+  return { kind: 'failed', reason };
+}
+
+function menusCalled(wanted: string, seen: SeenMenus): readonly PinnedMenu[] {
+  const path = normalTreePath(wanted);
+  const menu = seen.menus.find(({ template }) => template === wanted) ?? (path === undefined ? undefined : menuFor(path, seen));
+  return menu === undefined ? [] : [menu];
+}
+
+function menuFor(path: string, { menus, profile, name, mac }: SeenMenus): PinnedMenu | undefined {
+  const menu = menuAt(path, profile.menus, { name, mac });
+  return menu === undefined ? undefined : menus[profile.menus.indexOf(menu)];
+}

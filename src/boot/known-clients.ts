@@ -1,0 +1,79 @@
+import type { Ipv4 } from '../model/ipv4.ts';
+import type { Mac } from '../model/mac.ts';
+import type { Machine } from '../model/machine.ts';
+import type { Attempt } from './attempt.ts';
+import type { AttemptBook } from './attempt-book.ts';
+import type { BootFacts } from './boot-facts.ts';
+import { type ClientLookup, identifyClient, type Identity, type NamedClient } from './identify.ts';
+import { PathPatterns } from './menu-paths.ts';
+import { normalTreePath } from './tree-path.ts';
+
+/** What a path says of who asks, and the path that is left when a token is taken off. */
+export interface NamingPath {
+  readonly named?: NamedClient;
+  readonly path: string;
+}
+
+/** Puts names to MACs, addresses and paths, from the configuration and from the attempts that are known. */
+export class KnownClients {
+  readonly #facts: BootFacts;
+  readonly #attempts: AttemptBook;
+  readonly #lookup: ClientLookup;
+  readonly #patterns: PathPatterns;
+
+  constructor(facts: BootFacts, attempts: AttemptBook, lookup: ClientLookup) {
+    this.#facts = facts;
+    this.#attempts = attempts;
+    this.#lookup = lookup;
+    this.#patterns = new PathPatterns(facts.objects.profiles.flatMap((profile) => profile.menus.map((menu) => menu.path)));
+  }
+
+  /** Who asks for this path from this address (see {@link identifyClient}). */
+  identify(address: Ipv4, named: NamedClient | undefined): Identity {
+    return identifyClient(address, named, {
+      leaseOwner: (of) => this.#lookup.leaseOwner(of),
+      neighbourMac: (of) => this.#lookup.neighbourMac(of),
+      machineOf: (mac) => this.#machineOf(mac),
+    });
+  }
+
+  /**
+   * Whom a path names: by `/by-token/TOKEN` before it, or by a name or MAC where a menu's path has one.
+   * @param path in its normal form
+   */
+  readPath(path: string): NamingPath {
+    const [, token, rest] = /^\/by-token\/([\w-]+)(\/.+)$/.exec(path) ?? [];
+    if (token !== undefined && rest !== undefined) {
+      const pins = this.#attempts.ofToken(token)?.pins;
+      return { path: rest, ...(pins !== undefined && { named: { machine: pins.machine, mac: pins.mac } }) };
+    }
+    for (const { name, mac } of this.#patterns.read(path)) {
+      const machine = mac === undefined ? this.#machineNamed(name ?? '') : this.#machineOf(mac);
+      if (machine === undefined) continue;
+      const boots = mac ?? this.#attempts.newestOf(machine.name)?.pins.mac ?? machine.nics[0]?.mac;
+      if (boots !== undefined) return { path, named: { machine, mac: boots } };
+    }
+    return { path };
+  }
+
+  /** The newest attempt of whoever stands behind an address, asking for a path. */
+  attemptAt(address: Ipv4, path?: string): Attempt | undefined {
+    const normal = path === undefined ? undefined : normalTreePath(path);
+    const identity = this.identify(address, normal === undefined ? undefined : this.readPath(normal).named);
+    return identity.kind === 'machine' ? this.#attempts.newestOf(identity.machine.name) : this.#attempts.atAddress(address);
+  }
+
+  /** The newest attempt of the machine that has this MAC, whichever of its NICs booted. */
+  attemptOf(mac: Mac): Attempt | undefined {
+    const machine = this.#facts.machineByMac(mac);
+    return (machine === undefined ? undefined : this.#attempts.newestOf(machine.name)) ?? this.#attempts.newestOfMac(mac);
+  }
+
+  #machineOf(mac: Mac): Machine | undefined {
+    return this.#facts.machineByMac(mac) ?? this.#attempts.newestOfMac(mac)?.pins.machine;
+  }
+
+  #machineNamed(name: string): Machine | undefined {
+    return this.#facts.machineByName(name) ?? this.#attempts.newestOf(name)?.pins.machine;
+  }
+}
