@@ -56,7 +56,7 @@ export function attempt(id: string, more: Partial<StoredAttempt> = {}): StoredAt
 
 /** What every database has to do for the rooms that keep things in it. */
 export function storeContract(name: string, make: () => Promise<StoreUnderTest>): void {
-  describe(`the store over ${name}`, () => {
+  describe(`the store over ${name}`, { timeout: 30_000 }, () => {
     let under: StoreUnderTest;
     let store: Store;
 
