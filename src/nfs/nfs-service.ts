@@ -47,6 +47,8 @@ export interface NfsDependencies {
   readonly network: Pick<UdpNetwork, 'bindAddress'>;
   readonly clock: Clock;
   readonly log: Log;
+  /** How a worker thread is started, where not in the ordinary way. */
+  readonly startWorker?: (workerData: WorkerSettings, name: string) => Worker;
 }
 
 export interface WorkerSettings {
@@ -181,8 +183,8 @@ export class NfsService {
   /** Starts a slot's worker and brings it up to date. */
   async #run(slot: Slot): Promise<void> {
     const workerData: WorkerSettings = { handleKey: this.#settings.handleKey, ports: this.#ports, hasMountd: slot.number === 0 };
-    const worker = new Worker(new URL('worker.ts', import.meta.url), { workerData, name: `nfs-${slot.number}` });
-    const { log, observer } = this.#dependencies;
+    const { log, observer, startWorker = startThread } = this.#dependencies;
+    const worker = startWorker(workerData, `nfs-${slot.number}`);
     const handlers: ControlHandlers = {
       log: (level, fields, message) => log[level]({ ...fields, worker: slot.number }, message),
       observe: (observation) => observer.observe(observation),
@@ -257,6 +259,10 @@ export class NfsService {
     }
     for (const [path, atMs] of images) this.#lastUse.set(path, Math.max(atMs, this.#lastUse.get(path) ?? 0));
   }
+}
+
+function startThread(settings: WorkerSettings, name: string): Worker {
+  return new Worker(new URL('worker.ts', import.meta.url), { workerData: settings, name });
 }
 
 /** Asks for the port alone: with reusePort, a second process of the same user would share it in silence. */
