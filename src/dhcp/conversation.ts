@@ -90,7 +90,9 @@ export class Conversation {
     }
     const requested = readAddress(packet.options, optionCode.requestedAddress);
     const state = claimState(serverId, requested);
-    const address = packet.ciaddr === 0 || state !== 'renewing' ? requested : packet.ciaddr;
+    const named = packet.ciaddr === 0 || state !== 'renewing' ? requested : packet.ciaddr;
+    // The client of the npm package dhcp names neither server nor address: it can only mean what we offered it.
+    const address = named ?? this.#book.offeredAddress(client.mac, subnet);
     if (address === undefined || address === 0) return ignored('a REQUEST that names no address');
     const decision = this.#advisor.advise(client, subnet, 'REQUEST');
     if (decision.kind === 'ignore') return ignored(decision.reason);

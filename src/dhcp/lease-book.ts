@@ -113,6 +113,11 @@ export class LeaseBook {
     return { kind: 'address', address };
   }
 
+  /** What `offer` holds for this client just now. */
+  offeredAddress(mac: Mac, subnet: Subnet): number | undefined {
+    return this.#offers.addressFor(subnet.name, mac);
+  }
+
   /** Judges a DHCPREQUEST for one address. */
   claim(mac: Mac, subnet: Subnet, address: number, state: ClaimState, rights: AddressRights): ClaimResult {
     if (!cidrContains(subnet.cidr, address) || this.#excluded.has(address)) return refuse('the address is not of this subnet');
