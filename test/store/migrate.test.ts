@@ -79,8 +79,8 @@ describe('migrations', () => {
     // better-sqlite3 waits by blocking this thread, so the one that has the lock could not go on: give up at once here.
     await sql`pragma busy_timeout = 0`.execute(second);
     const during = step('0001-a', async (target) => {
-      await makeTable('a')(target);
       await expect(migrate(second, lockMigrations, 1000, [step('0001-a', makeTable('a'))])).rejects.toThrow('database is locked');
+      await makeTable('a')(target);
     });
     expect(await migrate(database, lockMigrations, 1000, [during])).toEqual(['0001-a']);
     expect(await migrate(second, lockMigrations, 1000, [step('0001-a', makeTable('a'))])).toEqual([]);

@@ -63,6 +63,17 @@ describe('the store', { timeout: 30_000 }, () => {
     expect(log.lines.map(({ level, message }) => [level, message])).toEqual([['error', 'the store died']]);
   });
 
+  it('throws, and reports no failure of a running store, when its thread cannot even start', async () => {
+    const failures: StoreError[] = [];
+    const opening = openStoreIn(new URL('./no-such-worker.ts', import.meta.url), {
+      file,
+      log: silentLog,
+      onFailure: (error) => failures.push(error),
+    });
+    await expect(opening).rejects.toMatchObject({ code: 'store-crashed' });
+    expect(failures).toEqual([]);
+  });
+
   it('does not open a file that is no database, and names it', async () => {
     writeFileSync(file, 'text '.repeat(1000));
     await expect(openStore({ file, log: silentLog })).rejects.toMatchObject({
