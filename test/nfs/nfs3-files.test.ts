@@ -2,7 +2,6 @@ import { chmodSync, renameSync, unlinkSync, utimesSync, writeFileSync } from 'no
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { attributes, client, foreigner, handleKey, NfsRig, opaque, postOp, root, type Who, xdr } from './nfs-rig.ts';
 import { ImageHandles } from '../../src/nfs/file-handle.ts';
-import type { ManifestEntry } from '../../src/model/image-manifest.ts';
 import { blobFile, contents, sampleEntries, sampleImage, sampleManifest, sha256 } from './sample-image.ts';
 
 const big = contents['/usr/big'] ?? Buffer.alloc(0);
@@ -133,8 +132,9 @@ describe('NFS v3 on files', () => {
   });
 
   it('grants read with execute, so that a client can load the program (rule 22)', () => {
-    const isHostname = ({ path }: ManifestEntry) => path === '/etc/hostname';
-    const entries = sampleEntries.map((entry) => (isHostname(entry) ? Object.assign(structuredClone(entry), { mode: 0o711 }) : entry));
+    const entries = sampleEntries.map((entry) =>
+      entry.path === '/etc/hostname' ? Object.assign(structuredClone(entry), { mode: 0o711 }) : entry,
+    );
     rig.publish({ ...rig.image, manifest: { ...sampleManifest(), entries } });
     const reply = rig.nfs(4, xdr(rig.handle('/etc/hostname'), 0x3f), { who: user });
     reply.u32();

@@ -10,6 +10,11 @@ interface Entry {
   readonly handle?: Buffer | undefined;
 }
 
+function plus(reply: ByteReader) {
+  const found = postOp(reply);
+  return { attributeFileid: Number(found?.fileid), handle: reply.u32() === 1 ? opaque(reply) : undefined };
+}
+
 describe('NFS v3 on folders', () => {
   let rig: NfsRig;
   beforeEach(() => {
@@ -49,11 +54,6 @@ describe('NFS v3 on folders', () => {
     const eof = reply.u32() === 1;
     reply.expectEnd();
     return { status, bytes, verifier, entries, eof };
-  }
-
-  function plus(reply: ByteReader) {
-    const found = postOp(reply);
-    return { attributeFileid: Number(found?.fileid), handle: reply.u32() === 1 ? opaque(reply) : undefined };
   }
 
   function all(path: string, options: { count: number; names?: number; isPlus: boolean }) {
