@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { exitCodes } from './cli/cli-error.ts';
 import { runProgram } from './cli/program.ts';
 import type { CommandTable } from './cli/program.ts';
 
@@ -7,6 +8,9 @@ const commands: CommandTable = {
   serve: async () => (await import('./cli/serve.ts')).addServeCommand,
   config: async () => (await import('./cli/config.ts')).addConfigCommands,
   image: async () => (await import('./cli/image.ts')).addImageCommands,
+  template: async () => (await import('./cli/template.ts')).addTemplateCommands,
+  loader: async () => (await import('./cli/loader.ts')).addLoaderCommands,
+  lab: async () => (await import('./cli/lab.ts')).addLabCommands,
 };
 
 // `virtdom config show | head`: the reader went away, which is no failure of ours.
@@ -16,4 +20,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
-process.exitCode = await runProgram(commands, version, process.argv.slice(2), { debug: process.env['VIRTDOM_DEBUG'] === '1' });
+const exitCode = await runProgram(commands, version, process.argv.slice(2), { debug: process.env['VIRTDOM_DEBUG'] === '1' });
+// A command that ends well may have said in `process.exitCode` what it found.
+if (exitCode !== exitCodes.ok) process.exitCode = exitCode;

@@ -26,7 +26,7 @@ done
 `;
 
 /** `grub2.0`: GRUB 2's own way, with the names that GRUB itself looks for: by MAC, by address in hexadecimal, grub.cfg. */
-export const grub2Script = `set prefix=(pxe)/grub
+export const grub2Script = `set prefix=(tftp)/grub
 until normal; do
   echo "No /grub/grub.cfg on $net_default_server. Trying again in 10 seconds; Esc for a command line."
   if ! sleep --interruptible 10; then

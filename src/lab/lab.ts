@@ -1,9 +1,9 @@
-import { once } from 'node:events';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { LabError } from './lab-error.ts';
 import { LabMachine } from './lab-machine.ts';
 import { LabNetwork } from './lab-network.ts';
+import { endProcess } from './process-end.ts';
 import type { MachineSpec } from './qemu-command.ts';
 
 export interface LabOptions {
@@ -73,16 +73,6 @@ export class Lab {
     const program = fileURLToPath(new URL('./router-advertiser.ts', import.meta.url));
     this.network.spawn([process.execPath, program, this.network.bridge], { stdio: ['ignore', 'ignore', 'inherit'] });
   }
-}
-
-/** Asks a process to end (SIGTERM), insists after `patienceMs` (SIGKILL), returns when it has ended. */
-export async function endProcess(child: ChildProcess, patienceMs = 10_000): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
-  child.kill('SIGTERM');
-  const insist = setTimeout(() => child.kill('SIGKILL'), patienceMs);
-  await gone;
-  clearTimeout(insist);
 }
 
 /** tcpdump says that it listens once it does: a machine that is switched on later is captured from its first packet. */
