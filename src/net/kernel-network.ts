@@ -31,7 +31,8 @@ export function kernelNetwork({ clock, log, bufferBytes = 4 * 1024 * 1024 }: Ker
   }
 
   /** While a channel of ours is open, the next one may share its port. */
-  function counted<Channel extends UdpChannel>(channel: Channel, port: number): Channel {
+  function counted<Channel extends UdpChannel>(channel: Channel): Channel {
+    const { port } = channel.local;
     ours.set(port, (ours.get(port) ?? 0) + 1);
     const close = channel.close.bind(channel);
     let counts = true;
@@ -47,10 +48,10 @@ export function kernelNetwork({ clock, log, bufferBytes = 4 * 1024 * 1024 }: Ker
     async bindInterface(name, port) {
       const reopen = (): Promise<DgramChannel> => open({ interface: name, address: '0.0.0.0', port });
       const index = interfaceIndex(name);
-      return counted(new InterfaceChannel({ name, index, first: await reopen(), reopen, interfaceIndex, clock, log }), port);
+      return counted(new InterfaceChannel({ name, index, first: await reopen(), reopen, interfaceIndex, clock, log }));
     },
     async bindAddress(address: Ipv4, port: number) {
-      return counted(await open({ address, port }), port);
+      return counted(await open({ address, port }));
     },
   };
 }

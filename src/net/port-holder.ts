@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 import { parseIpv4 } from '../model/ipv4.ts';
 
 export interface PortHolder {
   readonly pid: number;
-  /** The process's own short name, from /proc/PID/comm. */
+  /** The program's name without its path. */
   readonly name: string;
 }
 
@@ -43,9 +44,14 @@ function processesWith(inodes: ReadonlySet<string>): readonly PortHolder[] {
     const pid = Number(entry);
     if (!Number.isInteger(pid)) continue;
     const holds = names(`/proc/${pid}/fd`).some((fd) => inodes.has(socketInode(`/proc/${pid}/fd/${fd}`)));
-    if (holds) holders.push({ pid, name: lines(`/proc/${pid}/comm`)[0] ?? '?' });
+    if (holds) holders.push({ pid, name: programName(pid) });
   }
   return holders;
+}
+
+function programName(pid: number): string {
+  const program = lines(`/proc/${pid}/cmdline`)[0]?.split('\0')[0] ?? '';
+  return basename(program) || (lines(`/proc/${pid}/comm`)[0] ?? '?');
 }
 
 function socketInode(link: string): string {

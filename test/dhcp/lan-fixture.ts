@@ -41,7 +41,7 @@ const profile: BootProfile = {
   stageSeconds: { discover: 1, offer: 1, lease: 1, loader: 1, menu: 1, kernel: 1, 'kernel-lease': 1, mount: 1, hello: 1 },
 };
 
-export const bootDom0: BootDecision = {
+export const bootDom0: Extract<BootDecision, { kind: 'boot' }> = {
   kind: 'boot',
   machine: { name: 'host', nics: [], profile: 'dom0', labels: {}, parameters: {} },
   profile,
