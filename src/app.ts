@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { BootDesk, formatProblem, TemplatesError } from './boot/boot-desk.ts';
+import { BootDesk } from './boot/boot-desk.ts';
+import { formatProblem, TemplatesError } from './boot/template-error.ts';
 import { BulkThread } from './bulk-thread.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
