@@ -216,6 +216,12 @@ describe('ports', () => {
     ]);
   });
 
+  it('are refused once, although TCP and UDP both have the clash', () => {
+    expect(problemsOf('', 'nfs: { port: 111 }\n')).toEqual([
+      'virtdom.yaml:1:6: nfs.portmap: expected a port of its own, 111 is the one of nfs.port',
+    ]);
+  });
+
   it('of TCP and UDP may be the same', () => {
     expect(load('', 'http: { port: 69 }').http.port).toBe(69);
   });
