@@ -10,6 +10,8 @@ export class AddressPool {
   readonly #returned = new Set<number>();
   /** Probed ahead of time and found silent. */
   readonly #ready = new Set<number>();
+  /** Being probed: the last to be given, but given rather than none. */
+  readonly #probing = new Set<number>();
   #aside: number[] = [];
 
   constructor(first: number, last: number) {
@@ -28,12 +30,21 @@ export class AddressPool {
 
   /** The next address for which `isFree` holds; `undefined` when there is none. The caller must use it or give it back. */
   take(isFree: (address: number) => boolean): number | undefined {
-    return this.#takeFrom(() => this.#shift(this.#ready) ?? this.#unprobed(), isFree);
+    return this.#takeFrom(() => this.#shift(this.#ready) ?? this.#unprobed() ?? this.#shift(this.#probing), isFree);
   }
 
-  /** Like `take`, for a probe, and leaves out the addresses that were probed already. */
-  takeUnprobed(isFree: (address: number) => boolean): number | undefined {
-    return this.#takeFrom(() => this.#unprobed(), isFree);
+  /** The next address to probe; its answer is told to `probed`. Nobody has to wait for that: `take` may give it before. */
+  takeForProbe(isFree: (address: number) => boolean): number | undefined {
+    const address = this.#takeFrom(() => this.#unprobed(), isFree);
+    if (address !== undefined) this.#probing.add(address);
+    return address;
+  }
+
+  /** An address that answered comes up again once the rest is used up. */
+  probed(address: number, answered: boolean): void {
+    if (!this.#probing.delete(address)) return; // given away meanwhile
+    if (answered) this.#aside.push(address);
+    else this.#ready.add(address);
   }
 
   /** Nobody has it any more. */
@@ -41,20 +52,11 @@ export class AddressPool {
     if (this.contains(address) && address < this.#unused) this.#returned.add(address);
   }
 
-  /** It answered no probe. */
-  markReady(address: number): void {
-    this.#ready.add(address);
-  }
-
-  /** It is somebody's for now; it comes up again once the rest is used up. */
-  setAside(address: number): void {
-    this.#aside.push(address);
-  }
-
   /** Somebody got it past `take`: by a reservation, by name, or back after a restart. */
   use(address: number): void {
     this.#returned.delete(address);
     this.#ready.delete(address);
+    this.#probing.delete(address);
   }
 
   /** Lets the addresses that were set aside come up again. */

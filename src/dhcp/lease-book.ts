@@ -201,7 +201,7 @@ export class LeaseBook {
     const addresses: number[] = [];
     if (pool === undefined) return addresses;
     while (addresses.length + pool.readyCount < count) {
-      const address = pool.takeUnprobed((candidate) => this.#isFree(candidate, rights));
+      const address = pool.takeForProbe((candidate) => this.#isFree(candidate, rights));
       if (address === undefined) break;
       addresses.push(address);
     }
@@ -209,9 +209,7 @@ export class LeaseBook {
   }
 
   probed(subnet: Subnet, address: number, answered: boolean): void {
-    const pool = this.#pools.get(subnet.name);
-    if (answered) pool?.setAside(address);
-    else pool?.markReady(address);
+    this.#pools.get(subnet.name)?.probed(address, answered);
   }
 
   async #load(): Promise<void> {

@@ -154,7 +154,7 @@ export class DhcpServer {
         );
         return;
       case 'done':
-        this.#parts.log.info({ mac, subnet: subnet.name, message: heard.name, reason: outcome.reason }, 'taken note of');
+        this.#parts.log[heard.name === 'DECLINE' ? 'warn' : 'info']({ mac, subnet: subnet.name, reason: outcome.reason }, heard.name);
         return;
       case 'foreign':
         this.#foreign.drop('another DHCP server answers on this subnet', {

@@ -82,7 +82,7 @@ describe('LeaseBook.offer', () => {
     expect(offer(one)).toBe('10.0.0.100');
   });
 
-  it('never offers an address that is live, whatever its lease says (PROTOCOLS 14)', async () => {
+  it('never offers an address that is live, whatever its lease says', async () => {
     await bind(one, offer(one));
     clock.advance(120 * minute);
     rights.live.add('10.0.0.100').add('10.0.0.101');
@@ -217,6 +217,13 @@ describe('LeaseBook.load', () => {
 });
 
 describe('LeaseBook and the probe', () => {
+  it('offers an address in the middle of its probe rather than none', () => {
+    expect(book.toProbe(lab, 32, rights)).toHaveLength(4);
+    expect(offer(one)).toBe('10.0.0.100');
+    book.probed(lab, ipv4Number('10.0.0.100'), false);
+    expect(offer(two), 'not the same one').toBe('10.0.0.101');
+  });
+
   it('prefers addresses that answered no probe, and leaves out one that did', () => {
     const asked = book.toProbe(lab, 3, rights).map(formatIpv4);
     expect(asked).toEqual(['10.0.0.100', '10.0.0.101', '10.0.0.102']);

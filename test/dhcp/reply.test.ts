@@ -84,7 +84,7 @@ describe('offerOrAck', () => {
       value: '\n\0\0\t\n\0\0\b',
     },
     { what: 'nothing', menu: false, subnet: lab, value: undefined },
-  ])('sends $what in option 150 (PROTOCOLS 11)', ({ menu, subnet, value }) => {
+  ])('sends $what in option 150', ({ menu, subnet, value }) => {
     const { menuPath, ...withoutMenu } = bootDom0;
     const decision = menu === false ? withoutMenu : { ...withoutMenu, menuPath: menuPath ?? '' };
     expect(textOf(offerTo('grub-legacy-discover', decision, subnet), optionCode.tftpServers)).toBe(value);

@@ -8,7 +8,7 @@ const one = '52:54:00:00:00:01';
 const two = '52:54:00:00:00:02';
 
 describe('DhcpServer, with the bytes of real clients', () => {
-  it('boots the ROM and then GRUB Legacy of one machine, with one address and option 150 (PROTOCOLS 1)', async () => {
+  it('boots the ROM and then GRUB Legacy of one machine, with one address and option 150', async () => {
     const { lan, advisor, server } = await serve();
     advisor.decision = bootDom0;
     advisor.reservations.set('52:54:00:00:00:0c', '10.0.0.77');
@@ -176,7 +176,7 @@ describe('DhcpServer, who is answered', () => {
     { state: 'an INIT-REBOOT', fields: { requested: '172.16.0.9' } },
     { state: 'a REBINDING', fields: { ciaddr: '10.0.0.102' } },
     { state: 'a foreign option 54', fields: { requested: '10.0.0.102', server: '10.0.0.66' } },
-  ])('is silent to $state in mode reserved (PROTOCOLS 8)', async ({ fields }) => {
+  ])('is silent to $state in mode reserved', async ({ fields }) => {
     const { lan, server, observed } = await serve({ ...lab, mode: 'reserved' });
     const client = await Client.join(lan, one);
     expect(await client.send('REQUEST', fields)).toBeUndefined();
@@ -209,7 +209,7 @@ describe('DhcpServer, who is answered', () => {
     await server.close();
   });
 
-  it('warns of another DHCP server once a minute (PROTOCOLS 16)', async () => {
+  it('warns of another DHCP server once a minute', async () => {
     const { lan, server, log, clock } = await serve();
     const client = await Client.join(lan, one);
     const alarms = (): number => log.lines.filter(({ fields }) => fields['server'] === '10.0.0.66').length;
