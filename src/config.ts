@@ -16,9 +16,7 @@ import type { ConfigProblem, SourcePosition } from './config/problems.ts';
 import { readYamlFile } from './config/yaml-source.ts';
 import type { ValuePath, YamlDocument } from './config/yaml-source.ts';
 
-export type { ConfiguredSubnet } from './config/objects.ts';
 export { ConfigError } from './config/problems.ts';
-export type { ConfigProblem, SourcePosition } from './config/problems.ts';
 export { resolveSubnets } from './config/server-addresses.ts';
 
 /** virtdom.yaml and the environment, checked. All paths are absolute; the whole is frozen. */

@@ -4,7 +4,7 @@ import { ConfigError } from '../config/problems.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 
 /** Adds a command, or a group of them, to the program. */
-export type AddCommands = (program: Command) => void;
+type AddCommands = (program: Command) => void;
 
 /** Commands by their first word, each loaded only when it is needed: `virtdom config` does not wait for the image builder. */
 export type CommandTable = Readonly<Record<string, () => Promise<AddCommands>>>;
@@ -15,7 +15,7 @@ export interface Terminal {
   readonly error: (text: string) => void;
 }
 
-export const processTerminal: Terminal = {
+const processTerminal: Terminal = {
   out: (text) => void process.stdout.write(text),
   error: (text) => void process.stderr.write(text),
 };

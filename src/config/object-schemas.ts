@@ -16,7 +16,7 @@ const parameters = () =>
     { description: 'Values that templates use as `parameters.NAME`.', expected: 'names and values', default: {} },
   );
 
-export const subnetSchema = section('A network that virtdom answers on.', {
+const subnetSchema = section('A network that virtdom answers on.', {
   kind: Type.Literal('Subnet'),
   name: name('What profiles, logs and messages call it.'),
   cidr: cidr('Its addresses.'),
@@ -50,7 +50,7 @@ export const subnetSchema = section('A network that virtdom answers on.', {
 const loader = (client: string) => Type.Optional(bootPath(`The boot file of ${client}.`));
 const seconds = (stage: keyof typeof defaultStageSeconds) => whole(`Until \`${stage}\`.`, 1, 86_400, defaultStageSeconds[stage]);
 
-export const profileSchema = section('A kind of boot.', {
+const profileSchema = section('A kind of boot.', {
   kind: Type.Literal('Profile'),
   name: name('What machines and subnets call it.'),
   boot: choice('`network` boots from us, `local` sends the machine to its own disk.', ['network', 'local'], 'network'),
@@ -95,7 +95,7 @@ export const profileSchema = section('A kind of boot.', {
   ),
 });
 
-export const machineSchema = section('A computer that boots from us.', {
+const machineSchema = section('A computer that boots from us.', {
   kind: Type.Literal('Machine'),
   name: name('Its host name.'),
   nics: list(

@@ -42,7 +42,7 @@ function byLine(a: ConfigProblem, b: ConfigProblem): number {
 }
 
 /** The known word that `word` was probably meant to be: at most a third of its letters differ. */
-export function nearestWord(word: string, known: Iterable<string>): string | undefined {
+function nearestWord(word: string, known: Iterable<string>): string | undefined {
   let nearest: string | undefined;
   let least = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of known) {

@@ -25,7 +25,7 @@ const checkedText =
   (description: string, more: Annotations = {}) =>
     Type.Refine(Type.String({ description, expected, ...more }), check, () => expected);
 
-export const namePattern = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/;
+const namePattern = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/;
 export const name = checkedText('a name of lower-case letters, digits, dots and dashes, at most 63', (value) => namePattern.test(value));
 export const ipv4 = checkedText('an IPv4 address such as 192.168.0.5', (value) => parseIpv4(value) !== undefined);
 export const mac = checkedText('a MAC address such as 52:54:00:00:00:01', (value) => parseMac(value) !== undefined);

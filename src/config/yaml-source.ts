@@ -37,7 +37,7 @@ export function readYamlFile(file: string, ifMissing: string): YamlFile {
   return parseYamlText(text, file);
 }
 
-export function parseYamlText(text: string, file: string): YamlFile {
+function parseYamlText(text: string, file: string): YamlFile {
   const lines = new LineCounter();
   const parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
   const documents: YamlDocument[] = [];

@@ -25,7 +25,7 @@ export interface AttemptRow {
   readonly document: string;
 }
 
-export interface MigrationRow {
+interface MigrationRow {
   readonly name: string;
   readonly applied_ms: number;
 }
