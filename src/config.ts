@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { LogLevel } from './log.ts';
 import type { BootProfile } from './model/boot-profile.ts';
@@ -89,7 +90,7 @@ export function loadSettings(file: string, environment: Environment = process.en
 
 function settingsFrom(file: string, values: ProcessSettings): Settings {
   const fromHere = (name: string): string => resolve(dirname(file), name);
-  const { database, templatesDir, objects, ...rest } = values;
+  const { database, templatesDir, objects, nfs, ...rest } = values;
   const stateDir = fromHere(values.stateDir);
   return {
     ...rest,
@@ -99,6 +100,7 @@ function settingsFrom(file: string, values: ProcessSettings): Settings {
     templatesDir: templatesDir === undefined ? shippedTemplates : fromHere(templatesDir),
     database: database === undefined ? resolve(stateDir, 'virtdom.db') : fromHere(database),
     objectsFile: fromHere(objects),
+    nfs: { ...nfs, workers: nfs.workers ?? Math.min(availableParallelism(), 64) },
   };
 }
 

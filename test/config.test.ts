@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, loadConfig, loadSettings } from '../src/config.ts';
@@ -22,7 +23,7 @@ describe('loading a configuration', () => {
       dhcp: { port: 67 },
       tftp: { port: 69, maxBlockBytes: 1468, maxTransfers: 2048 },
       http: { port: 8080 },
-      nfs: { port: 2049, mountPort: 20_048, portmap: 'own', workers: 2 },
+      nfs: { port: 2049, mountPort: 20_048, portmap: 'own', workers: availableParallelism() },
       objects: { subnets: [], profiles: [], machines: [] },
     });
     expect(config.user).toBeUndefined();
@@ -30,7 +31,12 @@ describe('loading a configuration', () => {
   });
 
   it('keeps the defaults beside the keys that a section sets', () => {
-    expect(load('', 'nfs: { portmap: off }').nfs).toEqual({ port: 2049, mountPort: 20_048, portmap: 'off', workers: 2 });
+    expect(load('', 'nfs: { portmap: off }').nfs).toEqual({
+      port: 2049,
+      mountPort: 20_048,
+      portmap: 'off',
+      workers: availableParallelism(),
+    });
   });
 
   it('puts relative paths into the folder of virtdom.yaml', () => {

@@ -35,7 +35,7 @@ const subnetSchema = section('A network that virtdom answers on.', {
   dnsServers: list('Name servers (option 6).', ipv4('A name server.'), { default: [] }),
   domain: Type.Optional(text('The domain name (option 15).', 'a domain name')),
   nextServer: Type.Optional(ipv4('Where boot files come from when it is not us.')),
-  leaseSeconds: whole('How long a lease lasts.', 60, 31_536_000, 3600),
+  leaseSeconds: whole('How long a lease lasts.', 60, 31_536_000, { default: 3600 }),
   unknown: checked('ignore, lease or profile:NAME', (value) => /^(?:ignore|lease|profile:\S+)$/.test(value))(
     'What a client gets that is no machine here: nothing, an address without boot files, or the boot of a profile.',
     { default: 'ignore' },
@@ -48,7 +48,8 @@ const subnetSchema = section('A network that virtdom answers on.', {
 });
 
 const loader = (client: string) => Type.Optional(bootPath(`The boot file of ${client}.`));
-const seconds = (stage: keyof typeof defaultStageSeconds) => whole(`Until \`${stage}\`.`, 1, 86_400, defaultStageSeconds[stage]);
+const seconds = (stage: keyof typeof defaultStageSeconds) =>
+  whole(`Until \`${stage}\`.`, 1, 86_400, { default: defaultStageSeconds[stage] });
 
 const profileSchema = section('A kind of boot.', {
   kind: Type.Literal('Profile'),

@@ -40,16 +40,10 @@ export const checked = checkedText;
 
 export const path = (description: string, more: Annotations) => text(description, 'a path', { ...more, isPath: true });
 
-export const port = (description: string, fallback: number) => whole(description, 1, 65_535, fallback, 'a port');
+export const port = (description: string, fallback: number) => whole(description, 1, 65_535, { default: fallback }, 'a port');
 
-export const whole = (description: string, minimum: number, maximum: number, fallback?: number, what = 'a whole number') =>
-  Type.Integer({
-    description,
-    expected: `${what} from ${minimum} to ${maximum}`,
-    minimum,
-    maximum,
-    ...(fallback !== undefined && { default: fallback }),
-  });
+export const whole = (description: string, minimum: number, maximum: number, more: Annotations, what = 'a whole number') =>
+  Type.Integer({ description, expected: `${what} from ${minimum} to ${maximum}`, minimum, maximum, ...more });
 
 export const choice = <const Values extends readonly [string, ...string[]]>(
   description: string,

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { AttemptStore } from '../boot/attempt-store.ts';
@@ -34,7 +34,7 @@ export function openStore(options: StoreOptions): Promise<Store> {
 
 /** Likewise with another program in the thread, for tests of what happens when it dies. */
 export async function openStoreIn(program: URL, { file, log, onFailure }: StoreOptions): Promise<Store> {
-  makeFolder(file);
+  makeFile(file);
   const worker = new Worker(program, { workerData: { file } satisfies StoreWorkerData, name: 'store' });
   const link = new ThreadLink<Calls>(worker, {});
   let state: 'opening' | 'open' | 'closing' = 'opening';
@@ -105,10 +105,12 @@ function guard(file: string) {
   };
 }
 
-function makeFolder(file: string): void {
+/** For nobody else to read, since menus may hold passwords; SQLite gives its other files the mode of this one. */
+function makeFile(file: string): void {
   try {
     mkdirSync(dirname(file), { recursive: true });
+    closeSync(openSync(file, 'a', 0o600));
   } catch (cause) {
-    throw new StoreError('store-open', `cannot make the folder of the database ${file}: ${(cause as Error).message}`, { cause });
+    throw new StoreError('store-open', `cannot make the database ${file}: ${(cause as Error).message}`, { cause });
   }
 }

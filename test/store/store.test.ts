@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
@@ -91,6 +91,17 @@ describe('the store', { timeout: 30_000 }, () => {
       code: 'store-newer',
       message: expect.stringContaining('it has 9999-from-the-future') as string,
     });
+  });
+
+  it('lets nobody else read its files: menus may hold passwords', async () => {
+    const store = await openStore({ file, log: silentLog });
+    await store.leases.commit([lease('10.0.0.1')]);
+    expect(readdirSync(folder).map((name) => [name, statSync(join(folder, name)).mode & 0o777])).toEqual([
+      ['virtdom.db', 0o600],
+      ['virtdom.db-shm', 0o600],
+      ['virtdom.db-wal', 0o600],
+    ]);
+    await store.close();
   });
 
   it('says where it cannot make its folder', async () => {
