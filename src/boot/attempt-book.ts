@@ -128,15 +128,8 @@ export class AttemptBook {
   onFile(attempt: Attempt, observation: Of<'file'>): void {
     const { atMs, protocol, phase, path, bytes, size, reason } = observation;
     this.touch(attempt, `${protocol.toUpperCase()} ${path} ${phase} (${bytes} bytes)`, atMs);
-    this.#emit(attempt, {
-      kind: 'file',
-      protocol,
-      phase,
-      file: path,
-      bytes,
-      ...(size !== undefined && { size }),
-      ...(reason !== undefined && { reason }),
-    });
+    const known = { ...(size !== undefined && { size }), ...(reason !== undefined && { reason }) };
+    this.#emit(attempt, { kind: 'file', protocol, phase, file: path, bytes, ...known }, atMs);
     if (phase === 'missing' || phase === 'refused')
       this.#trouble(attempt, `${path} was ${phase}${reason === undefined ? '' : `: ${reason}`}`);
     if (phase === 'aborted') this.#trouble(attempt, `the transfer of ${path} broke off after ${bytes} bytes`);
@@ -167,7 +160,7 @@ export class AttemptBook {
       return;
     }
     this.#trouble(attempt, `a ${protocol.toUpperCase()} packet was ignored: ${reason}`);
-    this.#emit(attempt, { kind, protocol, reason, ...(clientAddress !== undefined && { address: clientAddress }) });
+    this.#emit(attempt, { kind, protocol, reason, ...(clientAddress !== undefined && { address: clientAddress }) }, atMs);
   }
 
   /** The hello of a running system uses its attempt's token up; a second one is refused. */
@@ -189,7 +182,7 @@ export class AttemptBook {
     const isProgress = attempt.stages.length === 0 || stageIndex(record.stage) > stageIndex(lastStage(attempt.stages));
     if (isProgress) this.#resume(attempt, `${record.stage} was reached`);
     attempt.stages.push(record);
-    this.#emit(attempt, { kind: 'stage', ...record });
+    this.#emit(attempt, { kind: 'stage', ...record }, record.atMs);
     // An attempt that has ended, such as one superseded, keeps its state whatever still trickles in.
     if (attempt.goesOn && isProgress) {
       if (nextStage({ ...attempt.pins, stages: attempt.stages }) === undefined) this.#end(attempt, record.stage);
@@ -311,8 +304,8 @@ export class AttemptBook {
     this.#saving.set(attempt.id, written);
   }
 
-  #emit(attempt: Attempt, event: EventBody): void {
-    const atMs = this.#deps.clock.now();
+  /** @param atMs when the packet came, where the event is of one: workers tell of it a moment later */
+  #emit(attempt: Attempt, event: EventBody, atMs = this.#deps.clock.now()): void {
     const { machine, mac } = attempt.pins;
     this.#deps.listener({ atMs, elapsedMs: atMs - attempt.openedMs, attempt: attempt.id, machine: machine.name, mac, ...event });
   }

@@ -80,6 +80,14 @@ describe('one power-on, one attempt (rule 5)', () => {
     expect(rig.desk.attemptsOf('post01').map((attempt) => attempt.state)).toEqual(['up']);
   });
 
+  it('tells the time of the packet, not of the moment when a worker told of it', () => {
+    rig.lease();
+    const cameMs = rig.clock.now() + 500;
+    rig.clock.advance(2000);
+    rig.fetch('pxegrub', { atMs: cameMs });
+    expect(eventsOf('stage').at(-1)).toMatchObject({ stage: 'loader', atMs: cameMs, elapsedMs: 500 });
+  });
+
   it('counts retries of the ROM, the DHCP of GRUB and files opened twice to the same attempt', () => {
     rig.discover();
     rig.clock.advance(4000);
