@@ -18,9 +18,8 @@ export function addConfigCommands(program: Command): void {
       const loaded = loadConfig(options.config);
       if (options.elsewhere === undefined) resolveSubnets(loaded, networkInterfaces());
       const { subnets, profiles, machines } = loaded.objects;
-      print(
-        `${loaded.file}: ok; ${loaded.objectsFile}: ${subnets.length} subnets, ${profiles.length} profiles, ${machines.length} machines\n`,
-      );
+      const counts = [count(subnets, 'subnet'), count(profiles, 'profile'), count(machines, 'machine')].join(', ');
+      print(`${loaded.file}: ok; ${loaded.objectsFile}: ${counts}\n`);
     });
 
   config
@@ -33,4 +32,8 @@ export function addConfigCommands(program: Command): void {
     .command('reference')
     .description('print the reference of all keys, in Markdown')
     .action(() => print(configurationReference()));
+}
+
+function count(objects: readonly unknown[], noun: string): string {
+  return `${objects.length} ${noun}${objects.length === 1 ? '' : 's'}`;
 }

@@ -37,7 +37,7 @@ describe('virtdom config', () => {
     const lab = join(folder, 'lab.yaml');
     expect(await run('check', '--elsewhere', '--config', file)).toEqual({
       code: 0,
-      out: `${file}: ok; ${lab}: 1 subnets, 1 profiles, 1 machines\n`,
+      out: `${file}: ok; ${lab}: 1 subnet, 1 profile, 1 machine\n`,
       error: '',
     });
   });
