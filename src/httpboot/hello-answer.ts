@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HelloDesk } from './hello-desk.ts';
+import { sendText } from './refusal.ts';
 
 export const helloPath = '/boot/v1/hello';
 export const maxHelloBytes = 64 * 1024;
@@ -31,11 +32,4 @@ export async function answerHello(request: IncomingMessage, response: ServerResp
 /** A refusal before the body was read: the connection can not be used again. */
 function refuse(response: ServerResponse, status: number, text: string): void {
   sendText(response.setHeader('Connection', 'close'), status, text);
-}
-
-/** One line for a person; nothing where the answer was begun already. */
-export function sendText(response: ServerResponse, status: number, text: string): void {
-  const body = Buffer.from(`${text}\n`, 'utf8');
-  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': body.length });
-  response.end(body);
 }

@@ -7,8 +7,9 @@ import { describeBindFailure } from '../net/bind-failure.ts';
 import type { BootTree } from './boot-tree.ts';
 import { answerFile } from './file-answer.ts';
 import { FileBytes } from './file-bytes.ts';
-import { answerHello, helloPath, sendText } from './hello-answer.ts';
+import { answerHello, helloPath } from './hello-answer.ts';
 import type { HelloDesk } from './hello-desk.ts';
+import { refuse } from './refusal.ts';
 import { requestPath } from './request-path.ts';
 
 export interface BootHttpSettings {
@@ -148,16 +149,25 @@ export class BootHttpServer {
       if (response.headersSent) response.destroy();
       else {
         for (const name of response.getHeaderNames()) response.removeHeader(name);
-        sendText(response, 500, 'the server can not answer this now');
+        this.#refuse(request, response, 500, 'the server can not answer this now');
       }
     }
+  }
+
+  #refuse(request: IncomingMessage, response: ServerResponse, status: number, text: string): void {
+    refuse(request, response, status, text, this.#parts.clock);
   }
 
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const target = request.url ?? '';
     const path = target.length > maxTargetLength ? undefined : requestPath(target);
     if (path === undefined || path.length > maxPathLength) {
-      sendText(response, path === undefined && target.length <= maxTargetLength ? 400 : 414, 'this is no path of the boot tree');
+      this.#refuse(
+        request,
+        response,
+        path === undefined && target.length <= maxTargetLength ? 400 : 414,
+        'this is no path of the boot tree',
+      );
       return;
     }
     const isHello = path === helloPath;
@@ -168,7 +178,7 @@ export class BootHttpServer {
       if (request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined) {
         response.setHeader('Connection', 'close');
       }
-      sendText(response, 405, `only ${allowed.join(' and ')} here`);
+      this.#refuse(request, response, 405, `only ${allowed.join(' and ')} here`);
       return;
     }
     if (isHello) await answerHello(request, response, this.#parts.desk);
@@ -184,11 +194,11 @@ export class BootHttpServer {
     switch (file.kind) {
       case 'missing':
         observe({ phase: 'missing', bytes: 0, reason: file.reason });
-        sendText(response, 404, `there is no ${path} here`);
+        this.#refuse(request, response, 404, `there is no ${path} here`);
         return;
       case 'refused':
         observe({ phase: 'refused', bytes: 0, reason: file.reason });
-        sendText(response, 403, `${path} is not for this client: the server's log says why`);
+        this.#refuse(request, response, 403, `${path} is not for this client: the server's log says why`);
         return;
       case 'rendered':
       case 'static':

@@ -27,6 +27,7 @@ const menu: BootFile = {
 };
 
 class Rig {
+  readonly clock = new HeldClock();
   readonly log = new CapturedLog();
   readonly seen: Observation[] = [];
   readonly asked: BootFileRequest[] = [];
@@ -53,7 +54,7 @@ class Rig {
         },
       },
       observer: { observe: (observation) => void this.seen.push(observation) },
-      clock: new HeldClock(),
+      clock: this.clock,
       log: this.log,
     });
   }
@@ -190,6 +191,16 @@ describe('a file over HTTP', () => {
       { phase: 'missing', reason: 'no /nix' },
       { phase: 'refused', reason: 'two machines claim this' },
     ]);
+  });
+
+  it.each([
+    { path: '/nix', status: '404 Not Found' },
+    { path: '/broken', status: '500 Internal Server Error' },
+  ])('that GRUB can not have ($path) is a status line and a reset: GRUB takes the body of a 404 for the file', async ({ path, status }) => {
+    const answer = rig.raw(`GET ${path} HTTP/1.1\r\nHost: x\r\nUser-Agent: GRUB 2.06-13+deb12u2\r\n\r\n`);
+    await expect.poll(() => rig.clock.pendingTimers).toBe(1);
+    rig.clock.advance(50);
+    expect(await answer).toBe(`HTTP/1.1 ${status}\r\n`);
   });
 
   it('that the tree can not open is 500 without a reason for strangers, and the connection lives on', async () => {
