@@ -35,6 +35,7 @@ const FILE_BYTES = 128;
 /** Old BOOTP clients and relays drop anything shorter (RFC 1542 2.1). */
 const MINIMUM_BYTES = 300;
 const FIXED_BYTES = 240;
+const LONGEST_OPTION = 255;
 
 /** Padding after END is allowed: real ROMs pad. Throws WireError. Option values are views of `bytes`. */
 export function decodeDhcp(bytes: Uint8Array): DhcpPacket {
@@ -126,7 +127,7 @@ export function encodeDhcp(packet: DhcpPacket, target?: Uint8Array): Uint8Array 
 /** How many bytes `encodeDhcp` will write. */
 export function encodedLength(options: DhcpOptions): number {
   let length = FIXED_BYTES + 1;
-  for (const value of options.values()) length += value.length + 2 * Math.max(1, Math.ceil(value.length / 255));
+  for (const value of options.values()) length += value.length + 2 * Math.max(1, Math.ceil(value.length / LONGEST_OPTION));
   return Math.max(MINIMUM_BYTES, length);
 }
 
@@ -145,12 +146,12 @@ function rank(code: number): number {
 }
 
 function writeOption(writer: ByteWriter, code: number, value: Uint8Array): void {
-  let start = 0;
-  do {
-    const part = value.subarray(start, start + 255);
-    writer.u8(code).u8(part.length).bytes(part);
-    start += part.length;
-  } while (start < value.length);
+  if (value.length <= LONGEST_OPTION) {
+    writer.u8(code).u8(value.length).bytes(value);
+    return;
+  }
+  for (let start = 0; start < value.length; start += LONGEST_OPTION)
+    writeOption(writer, code, value.subarray(start, start + LONGEST_OPTION));
 }
 
 function writeText(writer: ByteWriter, text: string, length: number): void {
