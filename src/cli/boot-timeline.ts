@@ -38,7 +38,7 @@ export class BootTimeline {
       case 'file':
         if (event.phase === 'finished') this.#finished = event;
         if (event.phase === 'finished' || event.phase === 'opened') return before;
-        return [...before, this.#fileRow(event, `${event.file} ${event.phase}${event.reason === undefined ? '' : `: ${event.reason}`}`)];
+        return [...before, { ...this.#row(event), protocol: event.protocol, what: describeAside(event), aside: true }];
       case 'ignored':
         return [...before, { ...this.#row(event), protocol: event.protocol, what: `ignored: ${event.reason}`, aside: true }];
       case 'resumed':
@@ -57,7 +57,7 @@ export class BootTimeline {
   flush(): TimelineRow[] {
     const finished = this.#finished;
     this.#finished = undefined;
-    return finished === undefined ? [] : [this.#fileRow(finished, finished.file)];
+    return finished === undefined ? [] : [this.#fileRow(finished)];
   }
 
   /** How long each stage took, from the one before. */
@@ -79,13 +79,19 @@ export class BootTimeline {
     return { ...row, stage: event.stage, protocol: event.protocol, what: event.file ?? event.address ?? '', bytes };
   }
 
-  #fileRow(event: Of<'file'>, what: string): TimelineRow {
-    return { ...this.#row(event), protocol: event.protocol, what, bytes: grouped(event.bytes), aside: event.phase !== 'finished' };
+  #fileRow(event: Of<'file'>): TimelineRow {
+    return { ...this.#row(event), protocol: event.protocol, what: event.file, bytes: grouped(event.bytes) };
   }
 
   #row(event: { readonly atMs: number }): TimelineRow {
     return { seconds: (event.atMs - this.#poweredOnMs) / 1000, stage: '', protocol: '', what: '', bytes: '', aside: false };
   }
+}
+
+/** A file that was not had whole. What GRUB aborts it opens again: it looked at its beginning. */
+function describeAside({ file, phase, bytes, reason }: Of<'file'>): string {
+  if (phase === 'aborted') return `${file} aborted after ${grouped(bytes)} bytes`;
+  return `${file} ${phase}${reason === undefined ? '' : `: ${reason}`}`;
 }
 
 export const timelineHead = formatCells('SECONDS', 'STAGE', 'PROTOCOL', 'FILE OR ADDRESS', 'BYTES');

@@ -1,4 +1,5 @@
 import type { BootEvent } from '../boot/boot-event.ts';
+import { systemClock, type Clock, type Timer } from '../clock.ts';
 import { bootStages, type BootStage } from '../model/boot-profile.ts';
 
 /** What a person is told when a boot does not go on. */
@@ -20,13 +21,15 @@ const graceSeconds = 15;
 export class BootVerdict {
   readonly #machine: string;
   readonly #stageSeconds: Readonly<Record<BootStage, number>>;
+  readonly #clock: Clock;
   #last: BootStage | undefined;
   #lastPacket = 'none';
   #waiting: ((verdict: Verdict) => void) | undefined;
   readonly #verdicts: Verdict[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
 
-  constructor(machine: string, stageSeconds: Readonly<Record<BootStage, number>>) {
+  constructor(machine: string, stageSeconds: Readonly<Record<BootStage, number>>, clock: Clock = systemClock) {
+    this.#clock = clock;
     this.#machine = machine;
     this.#stageSeconds = stageSeconds;
   }
@@ -84,13 +87,13 @@ export class BootVerdict {
   }
 
   #watch(expected: BootStage | undefined): void {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     if (expected === undefined) return;
     const seconds = this.#stageSeconds[expected] + graceSeconds;
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#clock.after(seconds * 1000, () => {
       const headline = `${this.#machine} is stuck: ${seconds} s since ${this.#last ?? 'it was switched on'}`;
       this.#say({ kind: 'stuck', headline, ...this.#position(), causes: ['the server said nothing of this boot: see its log'] });
-    }, seconds * 1000);
+    });
   }
 
   #position(): Pick<BootFailure, 'lastStage' | 'lastPacket' | 'expected'> {
