@@ -90,7 +90,10 @@ async function publishLocked(publication: Publication): Promise<ImageRef> {
       publication.signal?.throwIfAborted();
     }
   }
-  const bootFiles = Object.entries(publication.bootFiles).map(([name, file]) => ({ name, ...store.add(file) }));
+  const bootFiles = Object.entries(publication.bootFiles).map(([name, file]) => {
+    const { sha256, size } = store.add(file);
+    return { name, size, sha256 };
+  });
 
   onStep('sync-blobs');
   await syncFileSystem(staging);

@@ -83,7 +83,7 @@ export function parseRecipe(text: string, file: string): Recipe {
     bootFiles: reader.bootFiles(root),
   };
   for (const [path, parent] of nested(recipe.writable))
-    expect(root.get('writable', true) as Node, `no ${path} in writable: ${parent} holds it already`);
+    expect(root.get('writable', true), `no ${path} in writable: ${parent} holds it already`);
   if (mistakes.length > 0) throw invalid(mistakes);
   return recipe;
 }
@@ -142,7 +142,7 @@ class RecipeReader {
       try {
         globExpression(pattern);
       } catch (error) {
-        this.#expect(map.get(key, true) as Node, `patterns in ${key}: ${error instanceof Error ? error.message : String(error)}`);
+        this.#expect(map.get(key, true), `patterns in ${key}: ${error instanceof Error ? error.message : String(error)}`);
       }
     }
     return patterns;
