@@ -106,7 +106,9 @@ export function renderSubject(
   const subject = { machine, mac, subnet, profile, httpUrl: facts.httpUrl(subnet) };
   if (profile.image === undefined) return subject;
   const image = facts.resolveImage(profile.image) ?? (standIn ? firstVersion(profile.image) : undefined);
-  return image === undefined ? `profile ${profile.name} needs image ${profile.image}, which is not published` : { ...subject, image };
+  return image === undefined
+    ? `profile ${profile.name} needs image ${profile.image}, which is not published: see virtdom image build`
+    : { ...subject, image };
 }
 
 function firstVersion(name: string): ImageRef {

@@ -48,7 +48,7 @@ export function decideBoot(client: BootClient, facts: DecisionFacts): BootDecisi
   if (image === undefined && client.face !== 'other')
     return {
       kind: 'ignore',
-      reason: `profile ${profile.name} on subnet ${subnet.name} needs image ${profile.image}, which is not published`,
+      reason: `profile ${profile.name} on subnet ${subnet.name} needs image ${profile.image}, which is not published: see virtdom image build`,
     };
   return bootOf(client, facts, { machine, mac: client.mac, profile, ...(image !== undefined && { image }) }, reason);
 }

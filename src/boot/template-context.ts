@@ -61,6 +61,8 @@ function imageContext(image: ImageRef, serverAddress: string): TemplateValue {
     kernel: `${path}/vmlinuz`,
     initrd: `${path}/initrd.gz`,
     xen: `${path}/xen.gz`,
+    // For loaders that cannot unpack a multiboot kernel: iPXE as Debian builds it.
+    xenUncompressed: `${path}/xen`,
     nfsPath: `${serverAddress}:${path}`,
   };
 }

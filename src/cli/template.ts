@@ -37,7 +37,8 @@ export function addTemplateCommands(program: Command): void {
       const problems = await desk.checkAll();
       await desk.close();
       if (problems.length > 0) throw new CliError('failed', `${config.templatesDir}:\n${problems.map(formatProblem).join('\n')}`);
-      print(`${config.templatesDir}: ok for ${config.objects.machines.length} machines\n`);
+      const { length } = config.objects.machines;
+      print(`${config.templatesDir}: ok for ${length} ${length === 1 ? 'machine' : 'machines'}\n`);
     });
 }
 

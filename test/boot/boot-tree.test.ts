@@ -305,6 +305,9 @@ describe('a preview', () => {
 
   it('says that an image is not published', () => {
     rig.published.length = 0;
-    expect(rig.desk.preview('post01')).toMatchObject({ kind: 'failed', reason: 'profile dom0 needs image dom0, which is not published' });
+    expect(rig.desk.preview('post01')).toMatchObject({
+      kind: 'failed',
+      reason: 'profile dom0 needs image dom0, which is not published: see virtdom image build',
+    });
   });
 });
