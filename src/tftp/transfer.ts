@@ -155,8 +155,8 @@ export class Transfer {
    * again, once, and not where the ACK comes too early to be about this window.
    */
   #onRepeatedAck(): void {
-    const { agreement, timer, clock } = this.#parts;
-    if (agreement.windowBlocks === 1 || this.#sent - this.#acked < 2 || this.#repeated || this.#loading) return;
+    const { timer, clock } = this.#parts;
+    if (this.#sent - this.#acked < 2 || this.#repeated || this.#loading) return;
     if (clock.monotonic() - this.#windowSentMs < (timer.roundTripMs ?? 0) / 2) return;
     this.#repeated = true;
     this.#resend();

@@ -211,13 +211,18 @@ describe('a file over HTTP', () => {
     expect((await rig.fetch('/menu.lst')).status).toBe(200);
   });
 
-  it('that is not as long as announced never comes short in silence', async () => {
-    await writeFile(join(directory, 'cut'), randomBytes(2 * 1024 * 1024));
-    await rig.serveFile('cut');
-    await truncate(join(directory, 'cut'), 1_000);
-    const response = await rig.fetch('/cut');
+  it.each([
+    { size: 2 * 1024 * 1024, now: 1_000 },
+    { size: 2 * 1024 * 1024, now: 3 * 1024 * 1024 },
+    { size: 1_000, now: 999 },
+    { size: 1_000, now: 1_001 },
+  ])('of $size bytes that has $now by now is not served, neither cut nor padded', async ({ size, now }) => {
+    await writeFile(join(directory, 'changed'), randomBytes(size));
+    await rig.serveFile('changed');
+    await truncate(join(directory, 'changed'), now);
+    const response = await rig.fetch('/changed');
     expect(response.status).toBe(500);
-    expect(rig.phases).toEqual([`aborted /cut 0 of ${2 * 1024 * 1024}`]);
+    expect(rig.phases).toEqual([`aborted /changed 0 of ${size}`]);
   });
 
   it('that the client stops reading is told as aborted', async () => {

@@ -253,6 +253,11 @@ describe('the limits of the TFTP server', () => {
     for (const client of clients) client.say(rrq('/f'));
     await rig.pass(20);
     expect(clients.map(({ kinds }) => kinds)).toEqual(['1', '1', '']);
+    for (const client of clients.slice(0, 2)) client.say({ kind: 'error', code: 0, message: 'enough' }, client.transfer);
+    await rig.pass(20);
+    for (const client of clients) client.say(rrq('/f'));
+    await rig.pass(20);
+    expect(clients.map(({ kinds }) => kinds)).toEqual(['1 1', '1 1', '']);
   });
 
   it('reads one file for many clients with one descriptor', async () => {

@@ -83,12 +83,13 @@ describe('a transfer in lock-step (RFC 1350)', () => {
   });
 
   it('says nothing to an ACK from the past or of a block that was never sent', () => {
-    const { heard, ack } = begin();
+    const { heard, ack, ends } = begin();
     ack(1);
     ack(2);
     heard();
     for (const block of [0, 1, 4, 9_000, 65_535]) ack(block);
     expect(heard()).toBe('');
+    expect(ends).toEqual([]);
   });
 
   it('sends a block again after the wait, and gives no sample for it (Karn)', () => {
@@ -154,6 +155,17 @@ describe('a transfer with options (RFC 2347)', () => {
     const { clock, heard } = begin({ options: { tsize: '0' } });
     clock.advance(200);
     expect(heard()).toBe('oack oack');
+  });
+
+  it('takes no sample from an OACK that was sent twice (Karn)', () => {
+    const { clock, heard, ack } = begin({ options: { tsize: '0' } });
+    clock.advance(200);
+    clock.advance(10);
+    ack(0);
+    heard();
+    // A sample of 10 ms would send block 1 again after 30.
+    clock.advance(199);
+    expect(heard()).toBe('');
   });
 
   it('ends without a word when the client wanted only the size (ERROR 8 of EDK2)', () => {
