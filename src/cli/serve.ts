@@ -1,6 +1,5 @@
 import { networkInterfaces } from 'node:os';
 import type { Command } from 'commander';
-import { startApp } from '../app.ts';
 import { systemClock } from '../clock.ts';
 import { loadConfig, resolveSubnets } from '../config.ts';
 import { jsonLog } from '../log.ts';
@@ -23,6 +22,8 @@ async function serve(file: string): Promise<void> {
   dropPrivileges(config.user);
   const log = jsonLog(config.logLevel);
   const ended = Promise.withResolvers<void>();
+  // Loaded late: `virtdom --help` needs none of it.
+  const { startApp } = await import('../app.ts');
   const app = await startApp({ config, subnets, clock: systemClock, log, onFailure: ended.reject });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
