@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { parseDocument } from 'yaml';
+import { loadConfig } from '../config.ts';
 import { buildImage, explainBuild, mebibytes } from '../images/build.ts';
 import { deleteImage } from '../images/delete-image.ts';
 import { ImageError } from '../images/image-error.ts';
@@ -13,14 +13,13 @@ import { treeDigest } from '../images/tree-digest.ts';
 import { verifyImage } from '../images/verify.ts';
 import type { ImageRef } from '../model/image-manifest.ts';
 import { formatImageRef, parseImageName } from '../model/image-manifest.ts';
+import { CliError } from './cli-error.ts';
+import { configOption } from './config-option.ts';
 
 const project = resolve(import.meta.dirname, '../..');
-const exitFailed = 1;
-const exitNotFound = 3;
-const exitConflict = 4;
 
 interface StateOptions {
-  readonly config?: string;
+  readonly config: string;
   readonly stateDir?: string;
 }
 
@@ -31,8 +30,8 @@ export function addImageCommands(program: Command): void {
     image
       .command(usage)
       .description(description)
-      .option('--config <file>', 'virtdom.yaml, whose stateDir is taken')
-      .option('--state-dir <dir>', 'where images and stages are kept');
+      .addOption(configOption())
+      .option('--state-dir <dir>', 'the state directory, in place of the one that the configuration names');
 
   command('build <recipe>', 'build an image: the name of a recipe in recipes/, or a recipe file')
     .option('--dry-run', 'only say what would be done')
@@ -114,17 +113,18 @@ async function list(options: StateOptions & { readonly output: string }): Promis
       bootFileSizes(version),
       version.contentId.slice(0, 12),
     ]);
-    for (const line of table(['IMAGE', 'BUILT (UTC)', 'PATHS', 'BOOT FILES', 'CONTENT']).concat()) print(line);
-    function table(head: string[]): string[] {
-      const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0)));
-      return [head, ...rows].map((row) =>
-        row
-          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-          .join('  ')
-          .trimEnd(),
-      );
-    }
+    for (const line of table([['IMAGE', 'BUILT (UTC)', 'PATHS', 'BOOT FILES', 'CONTENT'], ...rows])) print(line);
   }
+}
+
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
 }
 
 async function verify(name: string, options: StateOptions): Promise<void> {
@@ -177,12 +177,8 @@ function recipeFile(name: string): string {
   return file;
 }
 
-/** Of the whole configuration an image needs one key, so a mistake elsewhere does not stop a build. */
-function findStateDir(options: StateOptions): string {
-  if (options.stateDir !== undefined) return resolve(options.stateDir);
-  if (options.config === undefined) return '/var/lib/virtdom';
-  const stateDir: unknown = parseDocument(readFileSync(options.config, 'utf8')).get('stateDir');
-  return typeof stateDir === 'string' ? resolve(options.config, '..', stateDir) : '/var/lib/virtdom';
+function findStateDir({ config, stateDir }: StateOptions): string {
+  return stateDir === undefined ? loadConfig(config).stateDir : resolve(stateDir);
 }
 
 function programVersion(): string {
@@ -193,15 +189,15 @@ function bootFileSizes(version: PublishedVersion): string {
   return version.bootFiles.map(({ name, size }) => `${name} ${mebibytes(size)}`).join(', ');
 }
 
-/** Runs a command's work; a failure that is told to a person sets the exit code and is no stack trace. */
+/** Gives what went wrong with an image the exit code that a script expects. */
 async function run(work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
     const cause = error instanceof DOMException && error.name === 'AbortError' ? error.cause : error;
     if (!(cause instanceof ImageError)) throw error;
-    process.stderr.write(`virtdom: ${cause.message}\n`);
-    process.exitCode = cause.code === 'image-unknown' ? exitNotFound : cause.code === 'image-in-use' ? exitConflict : exitFailed;
+    const reason = cause.code === 'image-unknown' ? 'notFound' : cause.code === 'image-in-use' ? 'conflict' : 'failed';
+    throw new CliError(reason, cause.message, undefined, { cause: cause.cause });
   }
 }
 

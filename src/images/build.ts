@@ -164,8 +164,10 @@ function checkRoot(root: string, progress: Progress): void {
     progress.note(`machines will not see ${names.join(', ')} of ${path}: NFS version 3 carries no such attributes`);
 }
 
+/** Only the newest version counts: building an older recipe again makes it the one that machines boot. */
 function findPresent(repository: ImageRepository, recipe: Recipe, sha256: string): ImageRef | undefined {
-  return repository.list().findLast((version) => version.ref.image === recipe.image && version.recipeSha256 === sha256)?.ref;
+  const newest = repository.newest(recipe.image);
+  return newest !== undefined && repository.version(newest)?.recipeSha256 === sha256 ? newest : undefined;
 }
 
 /** What a build that was killed left behind. Its mounts and processes died with it. */
