@@ -19,10 +19,8 @@ export class RetransmissionTimer {
   #variationMs = 0;
   #timeouts = 0;
 
-  /** With the round trip of an earlier transfer to the same client, it is the first guess. */
-  constructor(limits: RetransmissionLimits, knownRoundTripMs?: number) {
+  constructor(limits: RetransmissionLimits) {
     this.#limits = limits;
-    if (knownRoundTripMs !== undefined) this.sample(knownRoundTripMs);
   }
 
   get roundTripMs(): number | undefined {

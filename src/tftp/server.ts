@@ -57,7 +57,6 @@ export class TftpServer {
       tree,
       drops: this.#drops,
       files: new FileChunks(),
-      roundTrips: new Map(),
       limits: { maxBlockBytes: settings.maxBlockBytes, maxWindowBlocks: settings.maxWindowBlocks ?? 64 },
       giveUpMs: settings.giveUpMs ?? 30_000,
     };

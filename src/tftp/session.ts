@@ -21,8 +21,6 @@ export interface SessionParts {
   readonly clock: Clock;
   readonly drops: DropLog;
   readonly files: FileChunks;
-  /** The last measured round trip to each client, in milliseconds: the next transfer's first guess. */
-  readonly roundTrips: Map<Ipv4, number>;
   readonly limits: NegotiationLimits;
   readonly giveUpMs: number;
 }
@@ -42,7 +40,6 @@ const longestWaitMs = 4_000;
 /** A request that comes again while the transfer moves is a duplicate of the network; after this silence it is a reset machine. */
 const resetSilenceMs = 1_000;
 const maxNetasciiBytes = 1024 * 1024;
-const maxRoundTrips = 4_096;
 
 /** One request, from the first packet until its transfer has ended: asks the tree, opens a port, runs the transfer. */
 export class Session {
@@ -67,10 +64,13 @@ export class Session {
     return this.#listener.local.address;
   }
 
-  /** Whether a request from the same client port is this one again: its answer is on the way, or repeated by the timer. */
+  /** Whether a request from the same client port is this one again: then it is answered here and begins nothing. */
   repeats(request: TftpRequest): boolean {
     if (JSON.stringify(request) !== JSON.stringify(this.#request)) return false;
-    return this.#transfer === undefined || this.#transfer.untouched || this.#transfer.silentMs < resetSilenceMs;
+    if (this.#transfer === undefined) return true;
+    if (!this.#transfer.untouched) return this.#transfer.silentMs < resetSilenceMs;
+    this.#transfer.onRepeatedRequest();
+    return true;
   }
 
   async run(): Promise<void> {
@@ -121,14 +121,11 @@ export class Session {
   }
 
   #begin(source: BlockSource, channel: UdpChannel): void {
-    const { clock, limits, giveUpMs, roundTrips, drops } = this.#parts;
+    const { clock, limits, giveUpMs, drops } = this.#parts;
     const { path } = this.#request;
     const agreement = negotiate(this.#request.options, source.size, limits);
     const ceilingMs = agreement.timeoutSeconds === undefined ? longestWaitMs : agreement.timeoutSeconds * 1000;
-    const timer = new RetransmissionTimer(
-      { initialMs: firstWaitMs, floorMs: shortestWaitMs, ceilingMs },
-      roundTrips.get(this.#client.address),
-    );
+    const timer = new RetransmissionTimer({ initialMs: firstWaitMs, floorMs: shortestWaitMs, ceilingMs });
     const transfer = new Transfer({
       source,
       agreement,
@@ -139,7 +136,6 @@ export class Session {
       onEnd: (end) => {
         const reason = end.kind === 'aborted' ? { reason: end.reason } : {};
         this.#events.observe({ phase: end.kind, path, bytes: end.bytes, size: source.size, ...reason });
-        this.#remember(timer.roundTripMs);
         this.#finish();
       },
     });
@@ -181,17 +177,6 @@ export class Session {
     this.#listener.send(encodeTftp({ kind: 'error', code, message }), this.#client);
     this.#events.observe({ phase, path: this.#request.path, bytes: 0, reason });
     this.#finish();
-  }
-
-  #remember(roundTripMs: number | undefined): void {
-    const { roundTrips } = this.#parts;
-    if (roundTripMs === undefined) return;
-    roundTrips.delete(this.#client.address);
-    roundTrips.set(this.#client.address, roundTripMs);
-    for (const oldest of roundTrips.keys()) {
-      if (roundTrips.size <= maxRoundTrips) break;
-      roundTrips.delete(oldest);
-    }
   }
 
   #finish(): void {

@@ -22,6 +22,14 @@ export type TransferEnd =
   | { readonly kind: 'aborted'; readonly bytes: number; readonly reason: string };
 
 /**
+ * An OACK is not sent again sooner: atftp ends a transfer at the second one, and on a busy machine the ACK of the first
+ * may well take longer than any measured wait.
+ */
+const greetingWaitMs = 500;
+/** A request that comes again within this time is a duplicate of the network, later it is the client's own timer. */
+const repeatedRequestMs = 50;
+
+/**
  * The sender's side of one read (RFC 1350, windows RFC 7440). It knows no socket: packets come in by `onPacket`, time by
  * its clock, and what it says leaves by `send`. Blocks are counted from 1 without roll-over; only the wire has 16 bits.
  */
@@ -96,6 +104,13 @@ export class Transfer {
     }
   }
 
+  /** The client asked again from the same port: it has not seen the OACK. A lost DATA is the timer's to repair. */
+  onRepeatedRequest(): void {
+    if (this.#state !== 'greeting' || this.#parts.clock.monotonic() - this.#windowSentMs < repeatedRequestMs) return;
+    this.#repeated = true;
+    this.#greet();
+  }
+
   /** Runs by the transfer's own timer. */
   onTimeout(): void {
     if (this.#state === 'ended') return;
@@ -124,7 +139,7 @@ export class Transfer {
   #greet(): void {
     this.#windowSentMs = this.#parts.clock.monotonic();
     this.#parts.send(encodeTftp({ kind: 'oack', options: this.#parts.agreement.accepted }));
-    this.#arm();
+    this.#arm(greetingWaitMs);
   }
 
   #onGreetingAck(block: number): void {
@@ -240,10 +255,12 @@ export class Transfer {
     if (this.#state === 'sending') this.#fill();
   }
 
-  #arm(): void {
+  #arm(atLeastMs = 0): void {
     const { timer, clock, giveUpMs } = this.#parts;
     this.#timeout?.cancel();
-    this.#timeout = clock.after(Math.min(timer.delayMs, Math.max(1, giveUpMs - this.silentMs)), () => this.onTimeout());
+    this.#timeout = clock.after(Math.min(Math.max(timer.delayMs, atLeastMs), Math.max(1, giveUpMs - this.silentMs)), () =>
+      this.onTimeout(),
+    );
   }
 
   #end(reason?: string): void {

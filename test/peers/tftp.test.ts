@@ -117,9 +117,12 @@ describe('TFTP with real clients', () => {
     expect(output).toMatch(/Error code 2: this server is read-only/);
   });
 
-  it('serves twelve clients at once, each its bytes', async () => {
-    const mixed = Array.from({ length: 12 }, (_, index) => clients[(index % 2) * 3]?.[1] ?? curl);
-    const all = await Promise.all(mixed.map((client) => get(client, '/vmlinuz')));
-    expect(all.map(({ bytes }) => sha256(bytes))).toEqual(all.map(() => sha256(kernel)));
+  // On a busy machine a client is slow to answer: atftp takes an OACK that was repeated too early for an error.
+  it('serves twenty clients at once, each its bytes, one time after the other', async () => {
+    const windowed = atftp(['blksize 1468', 'windowsize 16']);
+    for (let time = 0; time < 3; time++) {
+      const all = await Promise.all(Array.from({ length: 20 }, () => get(windowed, '/whole')));
+      expect(all.map(({ bytes }) => sha256(bytes))).toEqual(all.map(() => sha256(whole)));
+    }
   });
 });

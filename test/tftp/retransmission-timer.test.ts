@@ -50,8 +50,4 @@ describe('the retransmission timer', () => {
     timer.sample(10);
     expect(timer.delayMs).toBe(30);
   });
-
-  it('begins with what was measured for the client before', () => {
-    expect(new RetransmissionTimer(limits, 20).delayMs).toBe(60);
-  });
 });

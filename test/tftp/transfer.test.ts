@@ -151,15 +151,35 @@ describe('a transfer with options (RFC 2347)', () => {
     expect(heard()).toBe('');
   });
 
-  it('repeats a lost OACK', () => {
+  it('repeats a lost OACK, with patience: atftp takes the second one for an error', () => {
     const { clock, heard } = begin({ options: { tsize: '0' } });
-    clock.advance(200);
-    expect(heard()).toBe('oack oack');
+    heard();
+    clock.advance(499);
+    expect(heard()).toBe('');
+    clock.advance(1);
+    expect(heard()).toBe('oack');
+    clock.advance(10_000);
+    expect(heard()).toMatch(/^oack( oack){2,7}$/);
+  });
+
+  it('repeats the OACK at once for a client that asks again, but not for a duplicate of the network', () => {
+    const { clock, heard, transfer } = begin({ options: { tsize: '0' } });
+    heard();
+    clock.advance(1);
+    transfer.onRepeatedRequest();
+    expect(heard()).toBe('');
+    clock.advance(249);
+    transfer.onRepeatedRequest();
+    expect(heard()).toBe('oack');
+    transfer.onPacket({ kind: 'ack', block: 0 });
+    heard();
+    transfer.onRepeatedRequest();
+    expect(heard()).toBe('');
   });
 
   it('takes no sample from an OACK that was sent twice (Karn)', () => {
     const { clock, heard, ack } = begin({ options: { tsize: '0' } });
-    clock.advance(200);
+    clock.advance(500);
     clock.advance(10);
     ack(0);
     heard();
