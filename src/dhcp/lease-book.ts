@@ -95,7 +95,7 @@ export class LeaseBook {
     return newest?.address;
   }
 
-  /** Chooses an address for a DISCOVER and holds it for a while (RFC 2131 4.3.1). Reservations are not held: nobody else gets them. */
+  /** Chooses an address for a DISCOVER and holds it for a while (RFC 2131 4.3.1). */
   offer(mac: Mac, subnet: Subnet, wanted: number | undefined, rights: AddressRights): OfferResult {
     this.#collect();
     const reserved = rights.reservedAddress(mac, subnet);
@@ -240,12 +240,9 @@ export class LeaseBook {
 
   #claimFromPool(mac: Mac, subnet: Subnet, address: number, state: ClaimState, rights: AddressRights): ClaimResult {
     if (this.#pools.get(subnet.name)?.contains(address) !== true) return refuse('the address is not of the pool');
-    if (this.#offers.addressFor(subnet.name, mac) === address) return { kind: 'grant' };
-    const lease = this.#byAddress.get(address);
-    if (lease?.mac === mac && lease.state !== 'declined' && !this.#offers.isHeld(address)) return { kind: 'grant' };
-    if (!this.#isFree(address, rights)) return refuse('the address is taken');
+    if (!this.#isMineOrFree(address, mac, subnet, rights)) return refuse('the address is taken');
     const own = this.#byClient.get(clientKey(subnet.name, mac));
-    if (state !== 'init-reboot') return { kind: 'grant' };
+    if (state !== 'init-reboot' || own?.address === formatIpv4(address)) return { kind: 'grant' };
     return own === undefined
       ? { kind: 'unknown', reason: 'no record of this client' }
       : refuse(`the address of this client is ${own.address}`);
@@ -260,10 +257,8 @@ export class LeaseBook {
   }
 
   #isMineOrFree(address: number, mac: Mac, subnet: Subnet, rights: AddressRights): boolean {
-    const lease = this.#byAddress.get(address);
-    if (lease?.mac === mac && lease.state === 'bound') return true;
-    if (this.#offers.addressFor(subnet.name, mac) === address) return lease?.state !== 'declined';
-    return this.#isFree(address, rights);
+    if (this.#offers.addressFor(subnet.name, mac) === address) return this.#isUnused(address, mac, rights);
+    return !this.#offers.isHeld(address) && this.#isUnused(address, mac, rights);
   }
 
   #wanted(wanted: number | undefined, mac: Mac, pool: AddressPool, rights: AddressRights): number | undefined {
@@ -288,8 +283,14 @@ export class LeaseBook {
   }
 
   #isFree(address: number, rights: AddressRights): boolean {
-    if (this.#excluded.has(address) || this.#offers.isHeld(address)) return false;
+    return !this.#offers.isHeld(address) && this.#isUnused(address, undefined, rights);
+  }
+
+  /** Nobody but `mac` has it: by a lease, by a reservation, or by using it whatever its lease says. */
+  #isUnused(address: number, mac: Mac | undefined, rights: AddressRights): boolean {
+    if (this.#excluded.has(address)) return false;
     const lease = this.#byAddress.get(address);
+    if (lease !== undefined && lease.mac === mac && lease.state === 'bound') return true;
     if (lease !== undefined && lease.state !== 'released' && lease.expiresMs > this.#clock.now()) return false;
     const text = formatIpv4(address);
     return !rights.isReserved(text) && !rights.addressInUse(text);

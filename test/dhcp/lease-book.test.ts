@@ -75,6 +75,22 @@ describe('LeaseBook.offer', () => {
     expect(offer(one)).toBe('10.0.0.100');
   });
 
+  it('gives nobody the expired address of another client because he wishes it', async () => {
+    await bind(one, offer(one));
+    clock.advance(120 * minute);
+    expect(offer(two, '10.0.0.100')).toBe('10.0.0.101');
+  });
+
+  it('looks again, every five seconds, at addresses that it could not give, once there are no others', () => {
+    for (const last of [100, 101, 102, 103]) rights.live.add(`10.0.0.${last}`);
+    expect(offer(one)).toBe('no free address in the pool');
+    rights.live.delete('10.0.0.102');
+    clock.advance(4000);
+    expect(offer(one)).toBe('no free address in the pool');
+    clock.advance(1000);
+    expect(offer(one)).toBe('10.0.0.102');
+  });
+
   it('frees an offer that nobody took after a minute', () => {
     for (const last of ['01', '02', '03', '04']) offer(`52:54:00:00:01:${last}`);
     expect(offer(one)).toBe('no free address in the pool');

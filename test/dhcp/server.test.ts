@@ -31,6 +31,21 @@ describe('DhcpServer, with the bytes of real clients', () => {
     await server.close();
   });
 
+  it('gives every face of one machine the same address of the pool: ROM, firmware, boot loader, kernel, DHCP clients', async () => {
+    const { lan, server } = await serve();
+    const names = ['qemu-rom', 'edk2-pxe', 'grub-legacy', 'klibc', 'dhclient', 'udhcpc'] as const;
+    const client = await Client.join(lan, one);
+    const addresses = [];
+    for (const name of names) {
+      const bytes = recorded(`${name}-discover`);
+      bytes.set(Buffer.from(one.replaceAll(':', ''), 'hex'), 28);
+      const offered = addressOf(await client.sendBytes(bytes)) ?? '';
+      addresses.push(offered, addressOf(await client.send('REQUEST', { requested: offered, server: '10.0.0.5' })));
+    }
+    expect(addresses).toEqual(addresses.map(() => '10.0.0.100'));
+    await server.close();
+  });
+
   it.each([
     ['udhcpc-discover', 'ea:b9:a7:33:e3:b2'],
     ['dhclient-discover', 'ea:b9:a7:33:e3:b2'],
@@ -147,6 +162,21 @@ describe('DhcpServer, leases', () => {
     await server.close();
   });
 
+  it('waits with its closing for the leases that are being written', async () => {
+    const { lan, store, server } = await serve();
+    const client = await Client.join(lan, one);
+    await client.send('DISCOVER');
+    store.held = true;
+    await client.send('REQUEST', { requested: '10.0.0.100', server: '10.0.0.5' });
+    let isClosed = false;
+    const closing = server.close().then(() => (isClosed = true));
+    await lan.settle();
+    expect(isClosed).toBe(false);
+    store.letThrough();
+    await closing;
+    expect(store.stored.get('10.0.0.100')?.mac).toBe(one);
+  });
+
   it('leaves no timer and no channel behind when it is closed', async () => {
     const neighbours = { neighbours: () => new Map(), neighbourMac: () => undefined };
     const { lan, server, clock } = await serve(lab, { neighbours });
@@ -218,6 +248,24 @@ describe('DhcpServer, who is answered', () => {
     clock.advance(61_000);
     await client.send('REQUEST', { requested: '10.0.0.9', server: '10.0.0.66' });
     expect(alarms()).toBe(2);
+    await server.close();
+  });
+
+  it('tells the observer of each packet after the advice, so that a DISCOVER belongs to the attempt that it opens', async () => {
+    const { lan, server, advisor, observed } = await serve();
+    const before: number[] = [];
+    advisor.advise = () => {
+      before.push(observed.length);
+      return { kind: 'lease', reason: 'unknown' };
+    };
+    await (await Client.join(lan, one)).boot();
+    expect(before).toEqual([0, 2]);
+    expect(observed).toEqual([
+      expect.objectContaining({ direction: 'received', message: 'DISCOVER', mac: one }),
+      expect.objectContaining({ direction: 'sent', message: 'OFFER', address: '10.0.0.100', bytes: 302 }),
+      expect.objectContaining({ direction: 'received', message: 'REQUEST' }),
+      expect.objectContaining({ direction: 'sent', message: 'ACK', address: '10.0.0.100' }),
+    ]);
     await server.close();
   });
 
