@@ -13,6 +13,7 @@ import { Conversation, requestName, type Outcome, type RequestName } from './con
 import type { LeaseBook } from './lease-book.ts';
 import { decodeDhcp, encodeDhcp, type DhcpPacket } from './packet.ts';
 import { replyDestination } from './reply-destination.ts';
+import { RivalWatch } from './rival-watch.ts';
 
 export interface DhcpServerParts {
   readonly subnets: readonly Subnet[];
@@ -26,6 +27,8 @@ export interface DhcpServerParts {
   readonly port?: number;
   /** With it, pool addresses are probed before they are offered. */
   readonly neighbours?: NeighbourTable;
+  /** With it, other DHCP servers are looked for so often. */
+  readonly rivalWatchMs?: number;
 }
 
 interface Heard {
@@ -48,6 +51,7 @@ export class DhcpServer {
   readonly #drops: DropLog;
   readonly #foreign: DropLog;
   readonly #probe: AddressProbe | undefined;
+  readonly #rivals: RivalWatch | undefined;
   readonly #interfaces = new Map<string, UdpChannel>();
   readonly #addresses = new Map<Ipv4, UdpChannel>();
   readonly #outgoing = new Uint8Array(2048);
@@ -60,6 +64,7 @@ export class DhcpServer {
     this.#drops = new DropLog(parts.log, parts.clock);
     this.#foreign = new DropLog(parts.log, parts.clock, 1, 60_000);
     if (parts.neighbours !== undefined) this.#probe = new AddressProbe({ ...parts, neighbours: parts.neighbours });
+    if (parts.rivalWatchMs !== undefined) this.#rivals = new RivalWatch({ ...parts, everyMs: parts.rivalWatchMs, ports: this.#ports });
   }
 
   /** Loads the leases and binds one socket an interface and one an address. Rejects with BindFailure; nothing stays open then. */
@@ -68,6 +73,7 @@ export class DhcpServer {
     try {
       for (const subnet of this.#parts.subnets) if (subnet.mode !== 'off') await this.#open(subnet);
       await this.#probe?.start();
+      this.#rivals?.start();
     } catch (error) {
       await this.close();
       throw error;
@@ -77,6 +83,7 @@ export class DhcpServer {
   /** Stops hearing, then waits for the leases that are being written. */
   async close(): Promise<void> {
     await this.#probe?.close();
+    await this.#rivals?.close();
     await Promise.all([...this.#interfaces.values(), ...this.#addresses.values()].map((channel) => channel.close()));
     this.#interfaces.clear();
     this.#addresses.clear();
@@ -131,7 +138,8 @@ export class DhcpServer {
     }
     // Proxy answers come with proxyDHCP; an off subnet is somebody else's altogether.
     if (subnet.mode === 'off' || subnet.mode === 'proxy') return undefined;
-    return { name, packet, mac: macOfBytes(packet.chaddr), subnet, bytes };
+    const mac = macOfBytes(packet.chaddr);
+    return mac === this.#rivals?.mac ? undefined : { name, packet, mac, subnet, bytes };
   }
 
   /** A relay says which subnet it asks for; a client that has an address is on the subnet of that; the others on their interface's. */
