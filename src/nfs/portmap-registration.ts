@@ -21,7 +21,6 @@ export class PortmapRegistration {
   readonly #mappings: readonly Mapping[];
   readonly #port: number;
   readonly #network: Pick<UdpNetwork, 'bindAddress'>;
-  #xid = process.pid;
 
   constructor(mappings: readonly Mapping[], port: number, network: Pick<UdpNetwork, 'bindAddress'>) {
     this.#mappings = mappings;
@@ -31,63 +30,79 @@ export class PortmapRegistration {
 
   /** @throws {@link PortmapRegistrationError} where rpcbind does not answer, or refuses: another server has the service. */
   async set(): Promise<void> {
-    const channel = await this.#network.bindAddress(loopback, 0);
-    try {
+    await this.#withRpcbind(async (rpcbind) => {
+      // What an earlier process of ours left behind would make the SET fail. UNSET looks at program and version alone.
+      for (const mapping of this.#mappings) await rpcbind.ask(portmapProcedure.unset, mapping);
       for (const mapping of this.#mappings) {
-        // What an earlier process of ours left behind would make the SET fail.
-        await this.#ask(channel, portmapProcedure.unset, mapping);
-        const isSet = await this.#ask(channel, portmapProcedure.set, mapping);
+        const isSet = await rpcbind.ask(portmapProcedure.set, mapping);
         if (!isSet)
           throw new PortmapRegistrationError(`rpcbind refuses to register ${describe(mapping)}: is another NFS server registered?`);
       }
-    } finally {
-      await channel.close();
-    }
+    });
   }
 
   /** Says nothing where rpcbind is gone: then our services are forgotten as well. */
   async unset(): Promise<void> {
-    const channel = await this.#network.bindAddress(loopback, 0);
     try {
-      for (const mapping of this.#mappings) await this.#ask(channel, portmapProcedure.unset, mapping);
+      await this.#withRpcbind(async (rpcbind) => {
+        for (const mapping of this.#mappings) await rpcbind.ask(portmapProcedure.unset, mapping);
+      });
     } catch (error) {
       if (!(error instanceof PortmapRegistrationError)) throw error;
+    }
+  }
+
+  async #withRpcbind(use: (rpcbind: Rpcbind) => Promise<void>): Promise<void> {
+    const channel = await this.#network.bindAddress(loopback, 0);
+    try {
+      await use(new Rpcbind(channel, this.#port));
     } finally {
       await channel.close();
     }
   }
+}
 
-  async #ask(channel: UdpChannel, procedure: number, mapping: Mapping): Promise<boolean> {
+/** Asks one thing after the other over a socket, patiently. */
+class Rpcbind {
+  readonly #channel: UdpChannel;
+  readonly #port: number;
+  #xid = process.pid;
+  #onReply: (reply: Uint8Array) => void = () => {};
+
+  constructor(channel: UdpChannel, port: number) {
+    this.#channel = channel;
+    this.#port = port;
+    channel.onDatagram((bytes) => this.#onReply(bytes));
+    // Nobody on the port: the call then times out, and says so.
+    channel.onError(() => {});
+  }
+
+  /** The boolean that SET and UNSET answer. */
+  async ask(procedure: number, mapping: Mapping): Promise<boolean> {
     const writer = new ByteWriter();
     const xid = this.#xid++;
-    encodeCall(writer, {
-      xid,
-      program: portmapProgramNumber,
-      version: 2,
-      procedure,
-      credentialFlavor: authFlavor.none,
-      credential: new Uint8Array(),
-    });
+    const noCredential = { credentialFlavor: authFlavor.none, credential: new Uint8Array() };
+    encodeCall(writer, { xid, program: portmapProgramNumber, version: 2, procedure, ...noCredential });
     writeMapping(writer, mapping);
     for (let attempt = 0; attempt < attempts; attempt++) {
-      const reply = await exchange(channel, writer.finish(), this.#port, xid);
-      if (reply !== undefined) return reply;
+      const isDone = await this.#exchange(writer.finish(), xid);
+      if (isDone !== undefined) return isDone;
     }
     throw new PortmapRegistrationError(`no rpcbind answers on UDP port ${this.#port}: start it, or set nfs.portmap to own`);
   }
-}
 
-/** Sends one call; its boolean result, or `undefined` when no answer came in time. */
-async function exchange(channel: UdpChannel, call: Uint8Array, port: number, xid: number): Promise<boolean | undefined> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(undefined), retryMs);
-    channel.onDatagram((bytes) => {
-      if (bytes.length < 4 || new ByteReader(bytes).u32() !== xid) return;
-      clearTimeout(timer);
-      resolve(bytes.length >= resultOffset + 4 && Buffer.from(bytes).readUInt32BE(resultOffset) === 1);
+  /** `undefined` when no answer came in time. */
+  async #exchange(call: Uint8Array, xid: number): Promise<boolean | undefined> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(undefined), retryMs);
+      this.#onReply = (bytes) => {
+        if (bytes.length < 4 || new ByteReader(bytes).u32() !== xid) return;
+        clearTimeout(timer);
+        resolve(bytes.length >= resultOffset + 4 && Buffer.from(bytes).readUInt32BE(resultOffset) === 1);
+      };
+      this.#channel.send(call, { address: loopback, port: this.#port });
     });
-    channel.send(call, { address: loopback, port });
-  });
+  }
 }
 
 function describe({ program, version, transport, port }: Mapping): string {
