@@ -248,12 +248,17 @@ export class LeaseBook {
       : refuse(`the address of this client is ${own.address}`);
   }
 
-  /** What this client had, or was offered: it gets that again. */
+  /** What this client had, or else was offered: it gets that again. */
   #known(mac: Mac, subnet: Subnet, pool: AddressPool, rights: AddressRights): number | undefined {
     const lease = this.#byClient.get(clientKey(subnet.name, mac));
-    const address = lease === undefined ? this.#offers.addressFor(subnet.name, mac) : ipv4Number(lease.address);
-    if (address === undefined || !pool.contains(address) || rights.isReserved(formatIpv4(address))) return undefined;
-    return this.#isMineOrFree(address, mac, subnet, rights) ? address : undefined;
+    const leased = lease === undefined ? undefined : ipv4Number(lease.address);
+    return [leased, this.#offers.addressFor(subnet.name, mac)].find(
+      (address) =>
+        address !== undefined &&
+        pool.contains(address) &&
+        !rights.isReserved(formatIpv4(address)) &&
+        this.#isMineOrFree(address, mac, subnet, rights),
+    );
   }
 
   #isMineOrFree(address: number, mac: Mac, subnet: Subnet, rights: AddressRights): boolean {

@@ -121,6 +121,12 @@ describe('LeaseBook.offer', () => {
     expect(claim(one, '10.0.0.100', 'renewing')).toBe('refuse');
   });
 
+  it('offers a client another address when its own was reserved for a machine, and the same one each time', async () => {
+    await bind(one, offer(one));
+    rights.reservations.set(two, '10.0.0.100');
+    expect([offer(one), offer(one), offer(one)]).toEqual(['10.0.0.101', '10.0.0.101', '10.0.0.101']);
+  });
+
   it('does not offer a reserved address that another machine uses now', async () => {
     await bind(one, offer(one));
     rights.reservations.set(two, '10.0.0.100');
@@ -162,6 +168,7 @@ describe('LeaseBook.claim', () => {
     expect(claim(one, '10.0.0.100', 'renewing')).toBe('grant');
     await bind(two, '10.0.0.100');
     expect(claim(one, '10.0.0.100', 'renewing')).toBe('refuse');
+    expect(book.addressOf(one)).toBeUndefined();
   });
 
   it('refuses what another client was offered', () => {
@@ -210,7 +217,8 @@ describe('LeaseBook.release and decline', () => {
     offer(one);
     expect(book.decline(two, lab, ipv4Number('10.0.0.100'))).toBe(false);
     expect(book.decline(one, lab, ipv4Number('10.0.0.100'))).toBe(true);
-    expect(offer(one, '10.0.0.100')).toBe('10.0.0.101');
+    expect(claim(one, '10.0.0.100', 'selecting')).toBe('refuse');
+    expect([offer(one, '10.0.0.100'), offer(one)]).toEqual(['10.0.0.101', '10.0.0.101']);
     rights.reservations.set(two, '10.0.0.100');
     expect(offer(two)).toBe('the reserved address was declined: another host answers on it');
     clock.advance(10 * minute);

@@ -8,12 +8,12 @@ import { lab, serve } from './lan-fixture.ts';
 const minute = 60_000;
 
 /** Another DHCP server, which offers an address to everybody. */
-async function rival(lan: MemoryLan, address: Ipv4): Promise<void> {
+async function rival(lan: MemoryLan, address: Ipv4, serverId = address): Promise<void> {
   const channel = await lan.host(address).bindInterface('eth0', 67);
   channel.onDatagram((bytes) => {
     const options = new Map([
       [optionCode.messageType, Uint8Array.of(2)],
-      [optionCode.serverId, Uint8Array.from(address.split('.').map(Number))],
+      [optionCode.serverId, Uint8Array.from(serverId.split('.').map(Number))],
     ]);
     const offer = { ...decodeDhcp(bytes), op: 'reply' as const, yiaddr: ipv4Number('10.0.0.200'), options };
     channel.send(encodeDhcp(offer), { address: '255.255.255.255', port: 68 });
@@ -43,6 +43,15 @@ describe('RivalWatch', () => {
     expect(observed).toEqual([]);
     expect(log.lines.filter(({ level }) => level === 'warn')).toEqual([]);
     expect(book.leaseOf('10.0.0.100')).toBeUndefined();
+    await server.close();
+  });
+
+  it('takes a second server that answers in our name for none', async () => {
+    const { lan, clock, log, server } = await serve(lab, { rivalWatchMs: 10 * minute });
+    await rival(lan, '10.0.0.66', lab.serverAddress);
+    clock.advance(5000);
+    await lan.settle();
+    expect(log.lines.filter(({ level }) => level === 'warn')).toEqual([]);
     await server.close();
   });
 
