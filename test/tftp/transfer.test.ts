@@ -132,6 +132,20 @@ describe('a transfer in lock-step (RFC 1350)', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  it('soon leaves a pause in which the timer of a client runs out: atftp ignores what is repeated to it and waits 5 s', () => {
+    const { clock, heard, ack } = begin({ ceilingMs: 8_000 });
+    clock.advance(1);
+    ack(1);
+    let quietMs = 0;
+    let passedMs = 0;
+    heard();
+    for (; quietMs < 5_100 && passedMs < 30_000; passedMs += 10) {
+      clock.advance(10);
+      quietMs = heard() === '' ? quietMs + 10 : 0;
+    }
+    expect(passedMs).toBeLessThan(8_000);
+  });
+
   it('backs off: a client that is gone costs few packets', () => {
     const { clock, heard } = begin();
     clock.advance(60_000);
