@@ -28,6 +28,7 @@ function render(template: string, parameters: Parameters = {}, hasImage = true):
 
 /** The farm's menu of 2008, said in parameters. */
 const farm: Parameters = {
+  menuOnSerial: true,
   menuDefault: 1,
   menuTimeout: 10,
   menuPasswordMd5: '$1$gLhU0/$aW78kHK1QfV3P2b2znUoe/',
@@ -42,6 +43,7 @@ const farm: Parameters = {
 
 const plainLinux: Parameters = { xen: false, menuPassword: 'open sesame', menuLocked: true };
 const odd: Parameters = {
+  menuOnSerial: true,
   menuTitle: "it's $HOME; {here}",
   kernelArguments: 'init=/bin/sh note="a $b \'c\'"',
   grubEntries: ['menuentry "Firmware" {\n  fwsetup\n}'],
@@ -68,7 +70,10 @@ describe("the farm's menu of 2008 has all that GRUB Legacy needs of it", () => {
   const menu = render('menu.lst', farm);
   const titles = menu.split(/^title /m);
   it.each([
-    [0, ['default 1', 'timeout 10', 'password --md5 $1$gLhU0/$aW78kHK1QfV3P2b2znUoe/']],
+    [
+      0,
+      ['serial --unit=0 --speed=115200', 'terminal --silent', 'default 1', 'timeout 10', 'password --md5 $1$gLhU0/$aW78kHK1QfV3P2b2znUoe/'],
+    ],
     [
       1,
       [
