@@ -51,16 +51,20 @@ export async function answerFile(
     return;
   }
   const pieces = file.kind === 'static' ? files.read(file, first, last) : [file.bytes.subarray(first, last + 1)];
-  await sendPieces(response, pieces, size, progress);
+  await sendPieces(response, pieces, { length: last - first + 1, size }, progress);
 }
 
+/**
+ * Counts what the kernel has taken. A client that has its last byte may close at once, before the answer counts as
+ * ended here: that is a whole download all the same.
+ */
 async function sendPieces(
   response: ServerResponse,
   pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  size: number,
+  { length, size }: { readonly length: number; readonly size: number },
   progress: FileProgress,
 ): Promise<void> {
-  let sent = 0;
+  let taken = 0;
   let opened = false;
   const open = (): void => {
     if (!opened) progress.opened(size);
@@ -69,45 +73,35 @@ async function sendPieces(
   try {
     for await (const piece of pieces) {
       open();
-      if (!(await written(response, piece))) {
-        progress.aborted(sent, size, 'the client closed the connection');
-        return;
-      }
-      sent += piece.length;
+      const roomLeft = response.write(piece, (error) => {
+        if (error === null || error === undefined) taken += piece.length;
+      });
+      if (!roomLeft) await event(response, 'drain');
+      if (response.destroyed) break;
     }
     open();
-    if (await ended(response)) progress.finished(sent, size);
-    else progress.aborted(sent, size, 'the client closed the connection');
+    if (!response.destroyed) {
+      response.end();
+      await event(response, 'finish');
+    }
+    if (taken === length) progress.finished(taken, size);
+    else progress.aborted(taken, size, 'the client closed the connection');
   } catch (error) {
-    progress.aborted(sent, size, error instanceof Error ? error.message : String(error));
+    progress.aborted(taken, size, error instanceof Error ? error.message : String(error));
     throw error;
   }
 }
 
-/** Resolves when the connection has room for more; `false` when it is gone. */
-function written(response: ServerResponse, piece: Uint8Array): Promise<boolean> {
-  if (response.destroyed) return Promise.resolve(false);
-  if (response.write(piece)) return Promise.resolve(true);
+/** Resolves when it happens, or when the connection is gone. */
+function event(response: ServerResponse, name: 'drain' | 'finish'): Promise<void> {
+  if (response.destroyed || (name === 'finish' && response.writableFinished)) return Promise.resolve();
   return new Promise((resolve) => {
-    const drained = (): void => {
-      response.off('close', closed);
-      resolve(true);
+    const settle = (): void => {
+      response.off(name, settle);
+      response.off('close', settle);
+      resolve();
     };
-    const closed = (): void => {
-      response.off('drain', drained);
-      resolve(false);
-    };
-    response.once('drain', drained);
-    response.once('close', closed);
-  });
-}
-
-/** Resolves when the last byte was handed to the kernel. */
-function ended(response: ServerResponse): Promise<boolean> {
-  return new Promise((resolve) => {
-    response.once('finish', () => resolve(true));
-    response.once('close', () => resolve(response.writableFinished));
-    if (response.destroyed) resolve(false);
-    else response.end();
+    response.on(name, settle);
+    response.on('close', settle);
   });
 }
