@@ -148,6 +148,8 @@ describe('one power-on, one attempt (rule 5)', () => {
     expect(rig.lease().kind).toBe('local');
     rig.clock.advance(3_600_000);
     expect(rig.kinds()).toEqual(['opened', 'discover', 'offer', 'lease', 'local']);
+    rig.fetch('pxegrub');
+    expect(rig.kinds().filter((kind) => kind === 'local')).toHaveLength(1);
   });
 
   it('ends as handed over where the profile has no image of ours', async () => {
@@ -379,6 +381,15 @@ describe('addresses that must not be given away (rule 14)', () => {
     expect(rig.desk.addressInUse('192.168.0.77')).toBe(true);
     rig.clock.advance(3_600_000);
     expect(rig.desk.addressInUse('192.168.0.77')).toBe(false);
+  });
+
+  it('are the newest of an attempt: what its firmware had is free when the kernel has another', () => {
+    rig.lease(rom, '192.168.0.150');
+    rig.fetch('pxegrub', { clientAddress: '192.168.0.150' });
+    rig.lease(later);
+    rig.mount();
+    expect(rig.desk.addressInUse(address)).toBe(true);
+    expect(rig.desk.addressInUse('192.168.0.150')).toBe(false);
   });
 
   it('are free again when the machine boots anew with another address', () => {

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatProblem } from '../../src/boot/template-error.ts';
 import { normalTreePath } from '../../src/boot/tree-path.ts';
-import { address, dom0, later, mac, otherMac, post01, reasonOf, Rig, rom, shippedTemplates, strangeMac, subnet } from './rig.ts';
+import { address, dom0, later, mac, otherMac, post01, reasonOf, Rig, rom, secondMac, shippedTemplates, strangeMac, subnet } from './rig.ts';
 
 let rig: Rig;
 beforeEach(async () => {
@@ -96,6 +96,12 @@ describe('who sees what (rule 3)', () => {
       /^refused: the path names post01, but 192.168.0.12 is leased to post02/,
     );
     expect(await rig.text('/grub/grub.cfg-01-52-54-00-00-00-01', '192.168.0.12')).toMatch(/^refused: /);
+  });
+
+  it('does not fall through to a file for everybody at a path that names another machine', async () => {
+    writeFileSync(join(rig.loadersDir, 'grub', 'post01.conf'), 'for everybody');
+    rig.leases.set('192.168.0.12', otherMac);
+    expect(await rig.text('/grub/post01.conf', '192.168.0.12')).toMatch(/^refused: /);
   });
 
   it('gives loaders and images, but nothing rendered, to a client that nobody knows', async () => {
@@ -264,6 +270,16 @@ describe('templates that are changed while machines boot', () => {
     rig.lease();
     expect(await rig.text('/grub/grub.cfg')).toMatch(/^missing: .*grub.cfg.hbs:1: parameters.gone is missing/);
     expect(await rig.text('/grub/menu.lst')).toMatch(/^# post01: GRUB/);
+  });
+
+  it('see the address that is reserved for the NIC that boots, and for no other', async () => {
+    write('menu.lst', '{{default machine.address "none"}}\n');
+    await rig.start();
+    rig.lease({ ...rom, mac: secondMac }, '192.168.0.100');
+    expect(await rig.text('/grub/menu.lst', '192.168.0.100')).toBe('none\n');
+    rig.clock.advance(61_000);
+    rig.lease();
+    expect(await rig.text('/grub/menu.lst')).toBe(`${address}\n`);
   });
 
   it('need no published image to be checked', async () => {
