@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DebianMirror } from './apt-sources.ts';
 import { sourceLines } from './apt-sources.ts';
@@ -40,6 +40,9 @@ export async function bootstrap(
     ],
     { ...options, env: { TMPDIR: temporary } },
   );
+  const written = openSync(partial, 'r');
+  fsyncSync(written);
+  closeSync(written);
   renameSync(partial, archive);
   rmSync(temporary, { recursive: true, force: true });
   return { archive, cached: false };

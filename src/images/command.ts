@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
-import { once } from 'node:events';
 import { ImageError } from './image-error.ts';
 
 export interface CommandOptions {
@@ -41,18 +40,18 @@ export async function runIsolated(argv: readonly string[], options: CommandOptio
   };
   child.stdout.on('data', take);
   child.stderr.on('data', take);
-  try {
-    const [code, killedBy] = (await once(child, 'close')) as [number | null, string | null];
-    if (code !== 0) {
-      const how = killedBy === null ? `ended with ${code}` : `was ended by ${killedBy}`;
-      throw new ImageError(
-        'command-failed',
-        `${argv[0]} ${how}; its last lines, the others are in ${options.logFile}:\n${tail.map((line) => `  ${line}`).join('\n')}`,
-      );
-    }
-  } finally {
-    log.end();
-  }
+  let failure: Error | undefined;
+  child.once('error', (error) => void (failure = error));
+  // Close, not exit and not the abort: it comes when the last child has let go of the pipes and so of the files.
+  const [code, killedBy] = await new Promise<readonly [number | null, NodeJS.Signals | null]>((resolve) => {
+    child.once('close', (...ended) => resolve(ended));
+  });
+  log.end();
+  if (failure !== undefined) throw failure;
+  if (code === 0) return;
+  const how = killedBy === null ? `ended with ${code}` : `was ended by ${killedBy}`;
+  const said = tail.map((line) => `  ${line}`).join('\n');
+  throw new ImageError('command-failed', `${argv[0]} ${how}; its last lines, the others are in ${options.logFile}:\n${said}`);
 }
 
 /** Runs shell lines inside a root, with /proc, /sys, /dev and /tmp there for as long as they run. */
