@@ -85,7 +85,7 @@ export class NfsServer {
         this.#clients.set(caller.addressNumber, nowMs);
       },
       damaged: (error, image, caller) => {
-        log.error({ error, code: error.code, file: error.file, image: image.path, client: caller.address }, 'an image is damaged');
+        log.error({ err: error, code: error.code, file: error.file, image: image.path, client: caller.address }, 'an image is damaged');
         this.#ignore('an image is damaged: the read was answered with an I/O error', caller.address);
       },
     });

@@ -201,13 +201,13 @@ export class NfsService {
     worker.once('exit', (code) => {
       link.close(new Error(`the NFS worker ${slot.number} ended with code ${code}`, { cause: crash }));
       if (this.#closed) return;
-      log.error({ worker: slot.number, code, error: crash }, 'an NFS worker crashed');
+      log.error({ worker: slot.number, code, err: crash }, 'an NFS worker crashed');
       if (isUp) this.#restart(slot);
     });
     await link.call('start');
     for (const image of this.#images.values()) await link.call('publish', image);
     await link.call('setAddresses', this.#addressesOf(slot)).catch((error) => {
-      log.error({ worker: slot.number, error }, 'UDP is not served on every address');
+      log.error({ worker: slot.number, err: error }, 'UDP is not served on every address');
     });
     isUp = true;
   }
@@ -218,7 +218,7 @@ export class NfsService {
       const attempt = (): void => {
         if (this.#closed) return resolve();
         this.#run(slot).then(resolve, (error: unknown) => {
-          this.#dependencies.log.error({ worker: slot.number, error }, 'an NFS worker cannot be restarted; trying again');
+          this.#dependencies.log.error({ worker: slot.number, err: error }, 'an NFS worker cannot be restarted; trying again');
           this.#dependencies.clock.after(restartMs, attempt);
         });
       };

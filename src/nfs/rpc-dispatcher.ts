@@ -115,7 +115,7 @@ export class RpcDispatcher {
       else {
         writeAccepted(writer, xid, acceptStatus.systemError);
         const { program: number, version, procedure: called } = message;
-        this.#log.error({ error, program: number, version, procedure: called, client: caller.address }, 'an RPC procedure failed');
+        this.#log.error({ err: error, program: number, version, procedure: called, client: caller.address }, 'an RPC procedure failed');
       }
     }
   }

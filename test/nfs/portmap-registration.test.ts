@@ -27,14 +27,15 @@ class FakeRpcbind {
       const { xid, procedure } = decodeCall(reader);
       const [program, version, protocol, port] = [reader.u32(), reader.u32(), reader.u32(), reader.u32()];
       reader.expectEnd();
-      const service = `${program} ${version} ${protocol}`;
-      const isThere = this.registered.some((line) => line.startsWith(procedure === 1 ? `${service} ` : `${program} ${version} `));
-      if (procedure === 1 && !isThere) this.registered.push(`${service} ${port}`);
+      const service = `${program} ${version} ${protocol} `;
+      const found = this.registered.find((line) => line.startsWith(service));
+      if (procedure === 1 && found === undefined) this.registered.push(`${service}${port}`);
       if (procedure === 2) this.registered = this.registered.filter((line) => !line.startsWith(`${program} ${version} `));
       if (this.loseReplies-- > 0) return;
+      const isDone = (procedure === 1) === (found === undefined) ? 1 : 0;
       const writer = new ByteWriter();
       writeAccepted(writer, xid, 0);
-      channel.send(writer.u32((procedure === 1) === isThere ? 0 : 1).finish(), from);
+      channel.send(writer.u32(procedure === 3 ? Number(found?.split(' ')[3] ?? 0) : isDone).finish(), from);
     });
   }
 }
@@ -55,10 +56,18 @@ describe('registration with the rpcbind that is there', { timeout: 10_000 }, () 
     expect(rpcbind.registered).toEqual(['100024 1 6 999']);
   });
 
-  it('replaces what an earlier process left behind', async () => {
-    rpcbind.registered = ['100003 3 6 4711', '100005 3 17 4712'];
+  it('takes over what an earlier process left behind', async () => {
+    rpcbind.registered = ['100003 3 6 2049', '100005 3 17 20048'];
     await registration.set();
-    expect(rpcbind.registered).toEqual(ours);
+    expect(new Set(rpcbind.registered)).toEqual(new Set(ours));
+  });
+
+  it('leaves the service of another server alone, and says which port it has', async () => {
+    rpcbind.registered = ['100005 1 17 4711'];
+    await expect(registration.set()).rejects.toThrow(/port 20048: it has port 4711 for it; stop that server/);
+    await registration.unset();
+    expect(rpcbind.registered).not.toContain('100003 3 6 2049');
+    expect(rpcbind.registered).toContain('100005 1 17 4711');
   });
 
   it('asks again when an answer is lost', async () => {
