@@ -3,7 +3,7 @@ import type { HelloDesk } from './hello-desk.ts';
 import { sendText } from './refusal.ts';
 
 export const helloPath = '/boot/v1/hello';
-export const maxHelloBytes = 64 * 1024;
+const maxHelloBytes = 64 * 1024;
 
 /** POST /boot/v1/hello: a machine that is up reports with its boot token. The token goes to the desk and nowhere else. */
 export async function answerHello(request: IncomingMessage, response: ServerResponse, desk: HelloDesk): Promise<void> {

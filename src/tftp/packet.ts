@@ -19,7 +19,7 @@ export type TftpPacket =
 
 export type TftpRequest = Extract<TftpPacket, { kind: 'rrq' | 'wrq' }>;
 
-export const opcode = { rrq: 1, wrq: 2, data: 3, ack: 4, error: 5, oack: 6 } as const;
+const opcode = { rrq: 1, wrq: 2, data: 3, ack: 4, error: 5, oack: 6 } as const;
 
 /** RFC 1350 appendix, RFC 2347 for the last. */
 export const errorCode = {

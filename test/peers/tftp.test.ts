@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BootFilesRig, run, sha256, type Ran } from './boot-files-rig.ts';
 
+const require = createRequire(import.meta.url);
 const rig = new BootFilesRig();
 const kernel = randomBytes(3 * 1024 * 1024 + 1);
 /** Whole blocks of 512 and of 1024: ended by an empty one. */
@@ -37,7 +39,7 @@ const busybox =
   (path, local) => ['busybox', ['tftp', '-g', '-b', String(blockBytes), '-r', path, '-l', local, '127.0.0.1', port()]];
 const curl: Client = (path, local) => ['curl', ['-sS', '-o', local, `tftp://127.0.0.1:${port()}/${path}`]];
 const npm: Client = (path, local) => {
-  const program = `const tftp = require('tftp2'); const { writeFileSync } = require('node:fs'); const pieces = [];
+  const program = `const tftp = require(${JSON.stringify(require.resolve('tftp2'))}); const { writeFileSync } = require('node:fs'); const pieces = [];
     const client = tftp('127.0.0.1', ${port()});
     client.read(process.argv[1], (piece) => pieces.push(piece), () => { writeFileSync(process.argv[2], Buffer.concat(pieces)); process.exit(0); });`;
   return [process.execPath, ['-e', program, path, join(rig.directory, local)]];
@@ -46,8 +48,7 @@ const npm: Client = (path, local) => {
 async function get(client: Client, path: string): Promise<Ran & { readonly bytes: Buffer }> {
   const local = `got-${downloads++}`;
   const [command, args] = client(path, local);
-  // The npm client is found from here; the others write where they stand.
-  const ran = await run(command, args, command === process.execPath ? import.meta.dirname : rig.directory);
+  const ran = await run(command, args, rig.directory);
   const bytes = await readFile(join(rig.directory, local)).catch(() => Buffer.of());
   return { ...ran, bytes };
 }
