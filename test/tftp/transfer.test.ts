@@ -107,7 +107,7 @@ describe('a transfer in lock-step (RFC 1350)', () => {
     expect(heard()).toBe('2');
   });
 
-  it('never waits longer than the negotiated timeout, and less as soon as it has measured (PROTOCOL: RFC 2349 as a ceiling)', () => {
+  it('never waits longer than the negotiated timeout, and less as soon as it has measured (RFC 2349)', () => {
     const { clock, heard, ack } = begin({ ceilingMs: 1_000 });
     heard();
     clock.advance(20);
