@@ -91,7 +91,7 @@ export class AttemptBook {
   }
 
   /** Begins the attempt of a power-on; the one before it has failed if it was not up. */
-  open(pins: AttemptPins, reason: string, render: () => readonly PinnedMenu[], firstBytes?: number): Attempt {
+  open(pins: AttemptPins, reason: string, render: () => readonly PinnedMenu[]): void {
     const nowMs = this.#deps.clock.now();
     const before = this.newestOf(pins.machine.name);
     if (before?.goesOn === true) {
@@ -102,10 +102,14 @@ export class AttemptBook {
     }
     const attempt = new Attempt(`${pins.machine.name}-${nowMs}`, pins, nowMs, reason, render);
     this.#remember(attempt);
-    this.#emit(attempt, { kind: 'opened', profile: pins.profile.name, ...(pins.image !== undefined && { image: pins.image }), reason });
     attempt.lastPacket = 'DHCP DISCOVER received';
-    this.#reach(attempt, { stage: 'discover', atMs: nowMs, protocol: 'dhcp', ...(firstBytes !== undefined && { bytes: firstBytes }) });
-    return attempt;
+    this.#emit(
+      attempt,
+      { kind: 'opened', profile: pins.profile.name, ...(pins.image !== undefined && { image: pins.image }), reason },
+      nowMs,
+    );
+    this.#watch(attempt);
+    this.#save(attempt);
   }
 
   /** Something of this attempt was seen. */
@@ -116,8 +120,11 @@ export class AttemptBook {
 
   onDhcp(attempt: Attempt, { atMs, message, direction, address, bytes }: Of<'dhcp'>): void {
     this.touch(attempt, `DHCP ${message} ${direction}${address === undefined ? '' : ` (${address})`}`, atMs);
-    if (direction !== 'sent') return;
     const record = { atMs, protocol: 'dhcp', bytes, ...(address !== undefined && { address }) } as const;
+    if (direction === 'received') {
+      if (message === 'DISCOVER') this.#reach(attempt, { stage: 'discover', ...record });
+      return;
+    }
     if (message === 'OFFER') this.#reach(attempt, { stage: 'offer', ...record });
     if (message === 'NAK') this.#trouble(attempt, 'we refused the address that the machine asked for (DHCP NAK)');
     if (message !== 'ACK') return;

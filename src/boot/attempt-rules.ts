@@ -7,7 +7,7 @@ import { menuAt } from './menu-paths.ts';
 import { normalTreePath, treePathOfBootFile } from './tree-path.ts';
 
 /** A ROM that gave up and tries anew within this time is still the same power-on. */
-export const silentMs = 60_000;
+const silentMs = 60_000;
 
 /**
  * Whether this DHCP client's packet begins a new power-on. Only firmware begins one, and only where the attempt before is
@@ -37,7 +37,7 @@ export function stageIndex(stage: BootStage): number {
 }
 
 /** The stages that a boot by this profile shows us, in order. */
-export function expectedStages(profile: BootProfile): readonly BootStage[] {
+function expectedStages(profile: BootProfile): readonly BootStage[] {
   if (profile.boot === 'local') return ['discover', 'offer', 'lease'];
   return bootStages.filter((stage) => {
     switch (stage) {

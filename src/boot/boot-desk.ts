@@ -58,8 +58,6 @@ export class BootDesk implements BootObserver {
   readonly #known: KnownClients;
   readonly #templates: TemplateShelf;
   readonly #tree: ClientTree;
-  /** Told just before its DISCOVER is decided on. */
-  #heardDiscover: { readonly mac: Mac; readonly bytes: number } | undefined;
 
   private constructor(deps: BootDeskDependencies, facts: BootFacts, templates: TemplateShelf) {
     this.#deps = deps;
@@ -88,7 +86,10 @@ export class BootDesk implements BootObserver {
     return this.#attempts.close();
   }
 
-  /** Decides for a DHCP packet, and opens an attempt where it begins a power-on. From memory, at once. */
+  /**
+   * Decides for a DHCP packet, and opens an attempt where it begins a power-on. From memory, at once. Ask before you tell
+   * `observe` of the packet: how long the attempt before was silent counts.
+   */
   advise(client: BootClient, subnet: Subnet, message: 'DISCOVER' | 'REQUEST' | 'INFORM'): BootDecision {
     const nowMs = this.#deps.clock.now();
     const machine = this.#facts.machineByMac(client.mac);
@@ -149,9 +150,11 @@ export class BootDesk implements BootObserver {
 
   observe(observation: Observation): void {
     switch (observation.kind) {
-      case 'dhcp':
-        this.#onDhcp(observation);
+      case 'dhcp': {
+        const attempt = this.#known.attemptOf(observation.mac);
+        if (attempt !== undefined) this.#attempts.onDhcp(attempt, observation);
         return;
+      }
       case 'file': {
         const { atMs, protocol, clientAddress, path, phase, reason } = observation;
         const attempt = this.#known.attemptAt(clientAddress, path);
@@ -211,17 +214,6 @@ export class BootDesk implements BootObserver {
     return this.#attempts.historyOf(machineName).map((attempt) => attempt.toStored());
   }
 
-  #onDhcp(observation: Extract<Observation, { kind: 'dhcp' }>): void {
-    const { mac, direction, message, bytes } = observation;
-    if (direction === 'received' && message === 'DISCOVER') {
-      // Which power-on it belongs to is decided in a moment, by how long the one before was silent.
-      this.#heardDiscover = { mac, bytes };
-      return;
-    }
-    const attempt = this.#known.attemptOf(mac);
-    if (attempt !== undefined) this.#attempts.onDhcp(attempt, observation);
-  }
-
   #begin(client: BootClient, subnet: Subnet, decision: BootDecision): void {
     if (decision.kind !== 'boot' && decision.kind !== 'local') return;
     const { machine, reason } = decision;
@@ -232,8 +224,7 @@ export class BootDesk implements BootObserver {
     const subject = { machine, mac, subnet, profile, httpUrl: this.#facts.httpUrl(subnet), ...(image !== undefined && { image }) };
     const templates = this.#templates.current;
     const pins = { machine, mac, subnet, profile, ...(image !== undefined && { image: formatImageRef(image) }) };
-    const heard = this.#heardDiscover?.mac === mac ? this.#heardDiscover.bytes : undefined;
-    this.#attempts.open(pins, reason, () => (profile.boot === 'local' ? [] : renderMenus(templates, subject)), heard);
+    this.#attempts.open(pins, reason, () => (profile.boot === 'local' ? [] : renderMenus(templates, subject)));
   }
 }
 

@@ -23,7 +23,7 @@ export interface DecisionFacts {
 }
 
 /** A machine made up for a client that is none of ours, where its subnet boots such clients: named by its MAC. */
-export function unknownMachine(mac: Mac, profile: string): Machine {
+function unknownMachine(mac: Mac, profile: string): Machine {
   return { name: dashedMac(mac).slice(3), nics: [{ mac }], profile, labels: {}, parameters: {} };
 }
 

@@ -22,9 +22,6 @@ export const templateHelpers: ReadonlyMap<string, TemplateHelper> = new Map<stri
   ['or', (values) => values.some(isTruthy)],
 ]);
 
-/** Names that the interpreter itself knows. */
-export const builtInHelpers: readonly string[] = ['if', 'unless', 'each', 'with', 'has', 'default'];
-
 function quoting(word: (text: string) => string, line: (text: string) => string): TemplateHelper {
   return (values, body) => {
     if (body === undefined) return word(text(only(values)));

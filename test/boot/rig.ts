@@ -137,16 +137,16 @@ export class Rig {
   /** DISCOVER, OFFER, REQUEST, ACK as the DHCP server would tell them. */
   lease(client: BootClient = rom, to = address): BootDecision {
     const decision = this.discover(client, to);
-    this.dhcp('REQUEST', 'received', client.mac);
     this.desk.advise(client, subnet, 'REQUEST');
+    this.dhcp('REQUEST', 'received', client.mac);
     this.leases.set(to, client.mac);
     this.dhcp('ACK', 'sent', client.mac, to);
     return decision;
   }
 
   discover(client: BootClient = rom, to = address): BootDecision {
-    this.dhcp('DISCOVER', 'received', client.mac);
     const decision = this.desk.advise(client, subnet, 'DISCOVER');
+    this.dhcp('DISCOVER', 'received', client.mac);
     if (decision.kind !== 'ignore') this.dhcp('OFFER', 'sent', client.mac, to);
     return decision;
   }
