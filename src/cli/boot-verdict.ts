@@ -17,6 +17,19 @@ export type Verdict = BootFailure | { readonly kind: 'up' } | { readonly kind: '
 /** The server says when a boot is stuck; this much later we say it ourselves, for a machine that it never heard of. */
 const graceSeconds = 15;
 
+/** What comes next after each stage, for when the server did not live to say it. */
+const expectedPackets: Readonly<Record<BootStage, string>> = {
+  discover: 'a DHCP DISCOVER from the machine',
+  offer: 'our DHCP OFFER',
+  lease: 'a DHCP REQUEST, and our ACK',
+  loader: 'the whole boot loader by TFTP or HTTP',
+  menu: 'the whole menu by TFTP or HTTP',
+  kernel: 'the whole kernel by TFTP or HTTP',
+  'kernel-lease': "the kernel's own DHCP REQUEST, and our ACK",
+  mount: 'an NFS MOUNT of the image',
+  hello: 'POST /boot/v1/hello with the boot token',
+};
+
 /** Follows the events of one machine's boot and says how it went. */
 export class BootVerdict {
   readonly #machine: string;
@@ -101,7 +114,7 @@ export class BootVerdict {
     return {
       lastStage: this.#last ?? 'none',
       lastPacket: this.#lastPacket,
-      expected: next === undefined ? 'nothing more' : `the packet of stage ${next}`,
+      expected: next === undefined ? 'nothing more' : expectedPackets[next],
     };
   }
 

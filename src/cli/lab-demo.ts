@@ -56,7 +56,9 @@ export class LabDemo {
     await using lab = await Lab.start({ dir: this.#dir });
     const verdict = new BootVerdict(machine.name, labProfile['stageSeconds'] as never);
     let timeline = new BootTimeline(Date.now());
+    let isOver = false;
     const show = (rows: ReturnType<BootTimeline['flush']>): void => {
+      if (isOver) return;
       for (const row of rows) this.#say(row.aside ? this.#dim(formatRow(row)) : formatRow(row));
     };
     const onLine = (line: ServeLine): void => {
@@ -78,6 +80,7 @@ export class LabDemo {
       this.#say(this.#bold(timelineHead));
       return await this.#follow({ power, serve, verdict, timeline: () => timeline });
     } finally {
+      isOver = true;
       // The machine goes first: nobody shall see a server that left its machines.
       await lab.machine(machine.name).powerOff();
       await serve.stop();

@@ -75,10 +75,13 @@ export class ConsoleLog {
     });
   }
 
-  /** The last lines that say something, for error messages. */
+  /** The last lines that say something (a menu's frame does not), for error messages. */
   tail(count = 12): string {
-    const lines = this.#text.split('\n').filter((line) => line.trim() !== '');
-    return lines.slice(-count).join('\n');
+    const lines = this.#text.split('\n').filter((line) => /[^\s|+-]/.test(line));
+    return lines
+      .slice(-count)
+      .map((line) => line.trimEnd())
+      .join('\n');
   }
 
   #silent(pattern: RegExp, timeoutMs: number): LabError {

@@ -48,7 +48,7 @@ it('says itself that a machine is silent of which the server never heard', async
     kind: 'stuck',
     lastStage: 'none',
     lastPacket: 'none',
-    expected: 'the packet of stage discover',
+    expected: 'a DHCP DISCOVER from the machine',
   });
 });
 
@@ -65,12 +65,16 @@ it('waits anew from each stage', async () => {
   await expect(outcome).resolves.toMatchObject({
     lastStage: 'offer',
     lastPacket: 'DHCP 192.168.0.11',
-    expected: 'the packet of stage lease',
+    expected: 'a DHCP REQUEST, and our ACK',
   });
 });
 
 it('keeps the position of a boot whose server or machine is gone', () => {
   const verdict = new BootVerdict('post01', defaultStageSeconds);
   verdict.take({ ...of, kind: 'stage', stage: 'mount', protocol: 'nfs', file: '/images/dom0@1' });
-  expect(verdict.broken('post01 ended')).toMatchObject({ kind: 'broken', lastStage: 'mount', expected: 'the packet of stage hello' });
+  expect(verdict.broken('post01 ended')).toMatchObject({
+    kind: 'broken',
+    lastStage: 'mount',
+    expected: 'POST /boot/v1/hello with the boot token',
+  });
 });
