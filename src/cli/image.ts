@@ -18,6 +18,12 @@ import { configOption } from './config-option.ts';
 
 const project = resolve(import.meta.dirname, '../..');
 
+/** Where lines go: what was asked for, and what is said about it. */
+interface Voice {
+  readonly print: (line: string) => void;
+  readonly say: (line: string) => void;
+}
+
 interface StateOptions {
   readonly config: string;
   readonly stateDir?: string;
@@ -25,6 +31,8 @@ interface StateOptions {
 
 /** Adds `virtdom image build|list|verify|delete|digest`. They work on the state directory and need no running server. */
 export function addImageCommands(program: Command): void {
+  const terminal = program.configureOutput();
+  const voice: Voice = { print: (line) => terminal.writeOut?.(`${line}\n`), say: (line) => terminal.writeErr?.(`${line}\n`) };
   const image = program.command('image').description('make, check and list the images that machines boot');
   const command = (usage: string, description: string): Command =>
     image
@@ -37,24 +45,24 @@ export function addImageCommands(program: Command): void {
     .option('--dry-run', 'only say what would be done')
     .option('--force', 'build although there is a version of the same recipe')
     .option('--refresh', 'fetch all packages again, for their security updates')
-    .action((recipe: string, options: StateOptions & BuildOptions) => run(() => build(recipe, options)));
+    .action((recipe: string, options: StateOptions & BuildOptions) => run(() => build(voice, recipe, options)));
 
   command('list', 'list the published versions')
     .option('-o, --output <form>', 'table, json or name', 'table')
-    .action((options: StateOptions & { readonly output: string }) => run(() => list(options)));
+    .action((options: StateOptions & { readonly output: string }) => run(() => list(voice, options)));
 
   command('verify <image>', 'read every content of NAME or NAME@VERSION again and compare it with the manifest').action(
-    (name: string, options: StateOptions) => run(() => verify(name, options)),
+    (name: string, options: StateOptions) => run(() => verify(voice, name, options)),
   );
 
   command('delete <image>', 'delete NAME@VERSION and the contents that no other version has')
     .requiredOption('--unused', 'your word that no machine runs on it: a running Dom0 loses its root')
-    .action((name: string, options: StateOptions) => run(() => remove(name, options)));
+    .action((name: string, options: StateOptions) => run(() => remove(voice, name, options)));
 
   command(
     'digest <image> [folder]',
     'print what a machine with the kernel argument virtdom.check=usr prints when its root is whole',
-  ).action((name: string, folder: string | undefined, options: StateOptions) => run(() => digest(name, folder ?? '/usr', options)));
+  ).action((name: string, folder: string | undefined, options: StateOptions) => run(() => digest(voice, name, folder ?? '/usr', options)));
 }
 
 interface BuildOptions {
@@ -63,7 +71,7 @@ interface BuildOptions {
   readonly refresh?: boolean;
 }
 
-async function build(name: string, options: StateOptions & BuildOptions): Promise<void> {
+async function build({ print, say }: Voice, name: string, options: StateOptions & BuildOptions): Promise<void> {
   const stateDir = findStateDir(options);
   const recipe = loadRecipe(recipeFile(name));
   const repository = await ImageRepository.open(join(stateDir, 'images'));
@@ -86,7 +94,7 @@ async function build(name: string, options: StateOptions & BuildOptions): Promis
   try {
     const { kind, ref } = await buildImage({
       ...request,
-      progress: textProgress((text) => process.stderr.write(text)),
+      progress: textProgress((text) => say(text.trimEnd())),
       signal: abort.signal,
     });
     const version = repository.version(ref);
@@ -100,7 +108,7 @@ async function build(name: string, options: StateOptions & BuildOptions): Promis
   }
 }
 
-async function list(options: StateOptions & { readonly output: string }): Promise<void> {
+async function list({ print, say }: Voice, options: StateOptions & { readonly output: string }): Promise<void> {
   const versions = (await openRepository(options)).list();
   if (options.output === 'json') print(JSON.stringify(versions, null, 2));
   else if (options.output === 'name') for (const { ref } of versions) print(formatImageRef(ref));
@@ -127,10 +135,10 @@ function table(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-async function verify(name: string, options: StateOptions): Promise<void> {
+async function verify({ print, say }: Voice, name: string, options: StateOptions): Promise<void> {
   const repository = await openRepository(options);
   const ref = findRef(repository, name);
-  const problems = await textProgress((text) => process.stderr.write(text)).stage(`verify ${formatImageRef(ref)}`, (note) =>
+  const problems = await textProgress((text) => say(text.trimEnd())).stage(`verify ${formatImageRef(ref)}`, (note) =>
     verifyImage(repository, ref, note),
   );
   for (const problem of problems) print(problem);
@@ -142,14 +150,14 @@ async function verify(name: string, options: StateOptions): Promise<void> {
   say(`${formatImageRef(ref)} is what was published`);
 }
 
-async function remove(name: string, options: StateOptions): Promise<void> {
+async function remove({ say }: Voice, name: string, options: StateOptions): Promise<void> {
   const repository = await openRepository(options);
   if (parseImageName(name)?.version === undefined) throw new ImageError('image-unknown', `say which version: ${name}@1`);
   const { contentsRemoved } = await deleteImage(repository, findRef(repository, name));
   say(`deleted ${name} and ${contentsRemoved} contents that no other version has`);
 }
 
-async function digest(name: string, folder: string, options: StateOptions): Promise<void> {
+async function digest({ print }: Voice, name: string, folder: string, options: StateOptions): Promise<void> {
   const repository = await openRepository(options);
   const { files, sha256 } = treeDigest((await repository.manifest(findRef(repository, name))).manifest, folder);
   print(`${folder} files=${files} sha256=${sha256}`);
@@ -199,12 +207,4 @@ async function run(work: () => Promise<void>): Promise<void> {
     const reason = cause.code === 'image-unknown' ? 'notFound' : cause.code === 'image-in-use' ? 'conflict' : 'failed';
     throw new CliError(reason, cause.message, undefined, { cause: cause.cause });
   }
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
-
-function say(line: string): void {
-  process.stderr.write(`${line}\n`);
 }

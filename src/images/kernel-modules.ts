@@ -40,7 +40,7 @@ export function pruneKernelModules(
 }
 
 /** modules.dep(5): `path: path path`, all that a module needs, indirect ones included. */
-export function parseModulesDep(text: string): Map<string, string[]> {
+function parseModulesDep(text: string): Map<string, string[]> {
   const needs = new Map<string, string[]>();
   for (const line of text.split('\n')) {
     const [path, dependencies] = line.split(':');

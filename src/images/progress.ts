@@ -27,5 +27,3 @@ export function textProgress(write: (text: string) => void, patienceMs = 15_000)
     },
   };
 }
-
-export const silentProgress: Progress = { note() {}, stage: (_title, work) => work(() => {}) };

@@ -26,7 +26,7 @@ export interface Recipe {
   readonly bootFiles: Readonly<Record<string, string>>;
 }
 
-export interface RecipeStep {
+interface RecipeStep {
   readonly name: string;
   /** Lines for /bin/sh -e. */
   readonly run: string;
