@@ -12,6 +12,8 @@ export class TemplateShelf {
   readonly #folder: string;
   readonly #facts: BootFacts;
   #current: TemplateSet;
+  /** Reloads wait for each other: an older state of the folder must not win over a newer one. */
+  #lastReload: Promise<unknown> = Promise.resolve();
 
   private constructor(folder: string, facts: BootFacts, current: TemplateSet) {
     this.#folder = folder;
@@ -47,9 +49,13 @@ export class TemplateShelf {
   }
 
   /** Reads the folder anew; where anything is wrong with it, the set of before keeps serving. */
-  async reload(): Promise<readonly TemplateProblem[]> {
-    const templates = await TemplateSet.read(this.#folder);
-    return templates instanceof TemplateSet ? this.replace(templates) : templates;
+  reload(): Promise<readonly TemplateProblem[]> {
+    const reloaded = this.#lastReload.then(async () => {
+      const templates = await TemplateSet.read(this.#folder);
+      return templates instanceof TemplateSet ? this.replace(templates) : templates;
+    });
+    this.#lastReload = reloaded.catch(() => {});
+    return reloaded;
   }
 
   async replace(templates: TemplateSet): Promise<readonly TemplateProblem[]> {

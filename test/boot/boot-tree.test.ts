@@ -255,6 +255,19 @@ describe('templates that are changed while machines boot', () => {
     expect(await rig.text('/grub/menu.lst')).toMatch(/^# post01: GRUB/);
   });
 
+  it('are as the newest state of the folder after reloads that overlap, and a folder that is gone is said', async () => {
+    write('menu.lst', 'first\n');
+    const first = rig.desk.reload();
+    write('menu.lst', 'second\n');
+    expect(await Promise.all([first, rig.desk.reload()])).toEqual([[], []]);
+    rig.lease();
+    expect(await rig.text('/grub/menu.lst')).toBe('second\n');
+    rmSync(rig.templatesDir, { recursive: true });
+    await expect(rig.desk.reload()).rejects.toThrow(/ENOENT/);
+    cpSync(shippedTemplates, rig.templatesDir, { recursive: true });
+    expect(await rig.desk.reload()).toEqual([]);
+  });
+
   it('keep the desk from opening where one cannot be parsed', async () => {
     write('menu.lst', '{{#if x}}');
     await expect(rig.start()).rejects.toThrow(/menu.lst.hbs:1: /);
