@@ -62,12 +62,12 @@ export async function startApp({ config, subnets, clock, log, onFailure }: AppPa
     { ...config.nfs, handleKey: secretKey(join(config.stateDir, 'keys', 'nfs-handle.key')), addresses },
     { observer, network, clock, log },
   );
-  await nfs.start();
-  started.defer(() => nfs.close());
   const repository = await ImageRepository.open(join(config.stateDir, 'images'), log);
   const images = new ServedImages({ repository, nfs, readers: subnets.map(({ cidr }) => cidr), log });
   await images.start();
   started.defer(() => images.close());
+  await nfs.start();
+  started.defer(() => nfs.close());
 
   desk = await BootDesk.open({
     objects: { ...config.objects, subnets },

@@ -108,7 +108,7 @@ export class NfsService {
   }
 
   /**
-   * Starts the workers and resolves when each listens.
+   * Starts the workers and resolves when each listens. Publish before it what clients may hold handles of.
    * @throws BindFailure where a port cannot be had; nothing is left running then.
    */
   async start(): Promise<void> {
@@ -204,8 +204,9 @@ export class NfsService {
       log.error({ worker: slot.number, code, err: crash }, 'an NFS worker crashed');
       if (isUp) this.#restart(slot);
     });
-    await link.call('start');
+    // Before it listens: to a client that comes back after a restart, an image that is not there yet is a stale handle.
     for (const image of this.#images.values()) await link.call('publish', image);
+    await link.call('start');
     await link.call('setAddresses', this.#addressesOf(slot)).catch((error) => {
       log.error({ worker: slot.number, err: error }, 'UDP is not served on every address');
     });

@@ -20,7 +20,12 @@ export interface LabRunOptions {
   readonly addresses?: readonly string[];
 }
 
-type EventOf<Kind extends BootEvent['kind']> = Extract<BootEvent, { kind: Kind }>;
+/** The variants that may have this kind; some have several. */
+type EventOf<Kind extends BootEvent['kind'], Event = BootEvent> = Event extends { readonly kind: infer Own }
+  ? Kind extends Own
+    ? Event
+    : never
+  : never;
 
 /** A lab with `virtdom serve` in it, on a state folder of its own that begins with the newest prepared image. */
 export class LabRun {
