@@ -28,36 +28,46 @@ const headerWords = 8;
 const maxNameBytes = 255;
 const maxInodes = 0x7fff_ffff;
 
-/** Where each section starts, in bytes, widest numbers first so that each is aligned. */
-function layout(inodes: number, entries: number, files: number, stringBytes: number) {
+interface Counts {
+  readonly inodes: number;
+  readonly entries: number;
+  readonly files: number;
+  readonly stringBytes: number;
+}
+
+/** The columns of an index by inode, by entry, by file; widest numbers first, so that each is aligned. Slot 0 of an inode column is empty. */
+function columns({ inodes, entries, files, stringBytes }: Counts, reserve: (end: number) => SharedArrayBuffer) {
   let end = headerWords * 4;
-  const section = (bytes: number): number => {
+  const take = (bytes: number): number => {
     const start = end;
     end += bytes;
     return start;
   };
   const slots = inodes + 1;
+  const [sizes, mtimes] = [take(slots * 8), take(slots * 8)];
+  const [nanoseconds, uids, gids, links, parents] = [take(slots * 4), take(slots * 4), take(slots * 4), take(slots * 4), take(slots * 4)];
+  const [firsts, seconds] = [take(slots * 4), take(slots * 4)];
+  const [entryInodes, entryNames] = [take(entries * 4), take((entries + 1) * 4)];
+  const [modes, kinds, digests, strings] = [take(slots * 2), take(slots), take(files * 32), take(stringBytes)];
+  const buffer = reserve(end);
   return {
-    sizes: section(slots * 8),
-    mtimes: section(slots * 8),
-    nanoseconds: section(slots * 4),
-    uids: section(slots * 4),
-    gids: section(slots * 4),
-    links: section(slots * 4),
-    parents: section(slots * 4),
+    buffer,
+    sizes: new Float64Array(buffer, sizes, slots),
+    mtimes: new Float64Array(buffer, mtimes, slots),
+    nanoseconds: new Uint32Array(buffer, nanoseconds, slots),
+    uids: new Uint32Array(buffer, uids, slots),
+    gids: new Uint32Array(buffer, gids, slots),
+    links: new Uint32Array(buffer, links, slots),
+    parents: new Uint32Array(buffer, parents, slots),
     /** Folder: first entry and count. Symlink: offset and length of its target. File: its digest. Device: major and minor. */
-    firsts: section(slots * 4),
-    seconds: section(slots * 4),
-    entryInodes: section(entries * 4),
-    entryNames: section((entries + 1) * 4),
-    modes: section(slots * 2),
-    kinds: section(slots),
-    digests: section(files * 32),
-    strings: section(stringBytes),
-    /** Of the whole buffer, which typed arrays of any width can cover. */
-    get bytes() {
-      return Math.ceil(end / 8) * 8;
-    },
+    firsts: new Uint32Array(buffer, firsts, slots),
+    seconds: new Uint32Array(buffer, seconds, slots),
+    entryInodes: new Uint32Array(buffer, entryInodes, entries),
+    entryNames: new Uint32Array(buffer, entryNames, entries + 1),
+    modes: new Uint16Array(buffer, modes, slots),
+    kinds: new Uint8Array(buffer, kinds, slots),
+    digests: new Uint8Array(buffer, digests, files * 32),
+    strings: new Uint8Array(buffer, strings, stringBytes),
   };
 }
 
@@ -66,118 +76,91 @@ export class ImageIndex {
   readonly inodeCount: number;
   /** Of regular files, each inode once. */
   readonly totalBytes: number;
-  readonly #sizes: Float64Array;
-  readonly #mtimes: Float64Array;
-  readonly #nanoseconds: Uint32Array;
-  readonly #uids: Uint32Array;
-  readonly #gids: Uint32Array;
-  readonly #links: Uint32Array;
-  readonly #parents: Uint32Array;
-  readonly #firsts: Uint32Array;
-  readonly #seconds: Uint32Array;
-  readonly #entryInodes: Uint32Array;
-  readonly #entryNames: Uint32Array;
-  readonly #modes: Uint16Array;
-  readonly #kinds: Uint8Array;
-  readonly #digests: Uint8Array;
-  readonly #strings: Uint8Array;
+  readonly #columns: ReturnType<typeof columns>;
 
   constructor(buffer: SharedArrayBuffer) {
     const [word, inodes = 0, entries = 0, files = 0, stringBytes = 0] = new Uint32Array(buffer, 0, headerWords);
     if (word !== magic) throw new RangeError('the buffer holds no image index');
-    const place = layout(inodes, entries, files, stringBytes);
-    const slots = inodes + 1;
     this.inodeCount = inodes;
-    this.#sizes = new Float64Array(buffer, place.sizes, slots);
-    this.#mtimes = new Float64Array(buffer, place.mtimes, slots);
-    this.#nanoseconds = new Uint32Array(buffer, place.nanoseconds, slots);
-    this.#uids = new Uint32Array(buffer, place.uids, slots);
-    this.#gids = new Uint32Array(buffer, place.gids, slots);
-    this.#links = new Uint32Array(buffer, place.links, slots);
-    this.#parents = new Uint32Array(buffer, place.parents, slots);
-    this.#firsts = new Uint32Array(buffer, place.firsts, slots);
-    this.#seconds = new Uint32Array(buffer, place.seconds, slots);
-    this.#entryInodes = new Uint32Array(buffer, place.entryInodes, entries);
-    this.#entryNames = new Uint32Array(buffer, place.entryNames, entries + 1);
-    this.#modes = new Uint16Array(buffer, place.modes, slots);
-    this.#kinds = new Uint8Array(buffer, place.kinds, slots);
-    this.#digests = new Uint8Array(buffer, place.digests, files * 32);
-    this.#strings = new Uint8Array(buffer, place.strings, stringBytes);
-    this.totalBytes = this.#sizes.reduce((sum, size, inode) => (this.#kinds[inode] === inodeKinds.file ? sum + size : sum), 0);
+    this.#columns = columns({ inodes, entries, files, stringBytes }, () => buffer);
+    this.totalBytes = this.#columns.sizes.reduce(
+      (sum, size, inode) => (this.#columns.kinds[inode] === inodeKinds.file ? sum + size : sum),
+      0,
+    );
   }
 
   kind(inode: number): InodeKind {
-    return at(this.#kinds, inode) as InodeKind;
+    return numberAt(this.#columns.kinds, inode) as InodeKind;
   }
 
   /** Permission bits, 0 to 0o7777. */
   mode(inode: number): number {
-    return at(this.#modes, inode);
+    return numberAt(this.#columns.modes, inode);
   }
 
   uid(inode: number): number {
-    return at(this.#uids, inode);
+    return numberAt(this.#columns.uids, inode);
   }
 
   gid(inode: number): number {
-    return at(this.#gids, inode);
+    return numberAt(this.#columns.gids, inode);
   }
 
   /** Names that lead to the inode; for a folder 2 and one for each folder in it. */
   links(inode: number): number {
-    return at(this.#links, inode);
+    return numberAt(this.#columns.links, inode);
   }
 
   /** Bytes of a file or of a link's target; a folder counts 4096. */
   size(inode: number): number {
-    return at(this.#sizes, inode);
+    return numberAt(this.#columns.sizes, inode);
   }
 
   mtimeSeconds(inode: number): number {
-    return at(this.#mtimes, inode);
+    return numberAt(this.#columns.mtimes, inode);
   }
 
   mtimeNanoseconds(inode: number): number {
-    return at(this.#nanoseconds, inode);
+    return numberAt(this.#columns.nanoseconds, inode);
   }
 
   /** The folder that an inode was first named in; the root is its own. */
   parent(inode: number): number {
-    return at(this.#parents, inode);
+    return numberAt(this.#columns.parents, inode);
   }
 
   /** Of a device; 0 for other kinds. */
   major(inode: number): number {
-    return isDevice(this.kind(inode)) ? at(this.#firsts, inode) : 0;
+    return isDevice(this.kind(inode)) ? numberAt(this.#columns.firsts, inode) : 0;
   }
 
   minor(inode: number): number {
-    return isDevice(this.kind(inode)) ? at(this.#seconds, inode) : 0;
+    return isDevice(this.kind(inode)) ? numberAt(this.#columns.seconds, inode) : 0;
   }
 
   entryCount(folder: number): number {
-    return this.kind(folder) === inodeKinds.folder ? at(this.#seconds, folder) : 0;
+    return this.kind(folder) === inodeKinds.folder ? numberAt(this.#columns.seconds, folder) : 0;
   }
 
   entryInode(folder: number, position: number): number {
-    return at(this.#entryInodes, at(this.#firsts, folder) + position);
+    return numberAt(this.#columns.entryInodes, numberAt(this.#columns.firsts, folder) + position);
   }
 
   /** A view of the entry's name. */
   entryName(folder: number, position: number): Uint8Array {
-    const entry = at(this.#firsts, folder) + position;
-    return this.#strings.subarray(at(this.#entryNames, entry), at(this.#entryNames, entry + 1));
+    const entry = numberAt(this.#columns.firsts, folder) + position;
+    return this.#columns.strings.subarray(numberAt(this.#columns.entryNames, entry), numberAt(this.#columns.entryNames, entry + 1));
   }
 
   /** The inode of a name in a folder, or 0 where there is none. */
   lookup(folder: number, name: Uint8Array): number {
-    const first = at(this.#firsts, folder);
+    const first = numberAt(this.#columns.firsts, folder);
     let low = first;
     let high = first + this.entryCount(folder) - 1;
     while (low <= high) {
       const middle = (low + high) >>> 1;
       const order = this.#compare(middle, name);
-      if (order === 0) return at(this.#entryInodes, middle);
+      if (order === 0) return numberAt(this.#columns.entryInodes, middle);
       if (order < 0) low = middle + 1;
       else high = middle - 1;
     }
@@ -186,28 +169,28 @@ export class ImageIndex {
 
   /** Where a symlink points, as a view. */
   target(symlink: number): Uint8Array {
-    const start = at(this.#firsts, symlink);
-    return this.#strings.subarray(start, start + at(this.#seconds, symlink));
+    const start = numberAt(this.#columns.firsts, symlink);
+    return this.#columns.strings.subarray(start, start + numberAt(this.#columns.seconds, symlink));
   }
 
   /** The sha256 of a file's content in lower-case hexadecimal. */
   sha256(file: number): string {
     const start = this.digestNumber(file) * 32;
-    return Buffer.from(this.#digests.subarray(start, start + 32)).toString('hex');
+    return Buffer.from(this.#columns.digests.subarray(start, start + 32)).toString('hex');
   }
 
   /** Numbers the image's files from 0, in the order of their inodes. */
   digestNumber(file: number): number {
-    return at(this.#firsts, file);
+    return numberAt(this.#columns.firsts, file);
   }
 
   /** Negative where the entry's name sorts before `name`. */
   #compare(entry: number, name: Uint8Array): number {
-    const start = at(this.#entryNames, entry);
-    const length = at(this.#entryNames, entry + 1) - start;
+    const start = numberAt(this.#columns.entryNames, entry);
+    const length = numberAt(this.#columns.entryNames, entry + 1) - start;
     const shared = Math.min(length, name.length);
     for (let position = 0; position < shared; position++) {
-      const difference = at(this.#strings, start + position) - at(name, position);
+      const difference = numberAt(this.#columns.strings, start + position) - numberAt(name, position);
       if (difference !== 0) return difference;
     }
     return length - name.length;
@@ -233,60 +216,49 @@ export function compileImageIndex(manifest: ImageManifest): SharedArrayBuffer {
   for (const [position, entry] of tree.inodes.entries()) if (entry.kind === 'symlink') targets.set(position + 1, pathBytes(entry.target));
   for (const target of targets.values()) stringBytes += target.length;
 
-  const inodeCount = tree.inodes.length;
-  const place = layout(inodeCount, entryCount, files, stringBytes);
-  const buffer = new SharedArrayBuffer(place.bytes);
-  new Uint32Array(buffer).set([magic, inodeCount, entryCount, files, stringBytes]);
-  const words = (offset: number): Uint32Array => new Uint32Array(buffer, offset);
-  const [firsts, seconds, entryInodes, entryNames] = [
-    words(place.firsts),
-    words(place.seconds),
-    words(place.entryInodes),
-    words(place.entryNames),
-  ];
-  const doubles = (offset: number): Float64Array => new Float64Array(buffer, offset, inodeCount + 1);
-  const [sizes, mtimes] = [doubles(place.sizes), doubles(place.mtimes)];
-  const bytes = new Uint8Array(buffer);
+  const counts = { inodes: tree.inodes.length, entries: entryCount, files, stringBytes };
+  const at = columns(counts, (end) => new SharedArrayBuffer(end));
+  new Uint32Array(at.buffer, 0, headerWords).set([magic, counts.inodes, counts.entries, counts.files, counts.stringBytes]);
 
   let entry = 0;
   let text = 0;
   const append = (name: Buffer): void => {
-    bytes.set(name, place.strings + text);
+    at.strings.set(name, text);
     text += name.length;
   };
   for (const [inode, folder] of tree.folders) {
-    firsts[inode] = entry;
-    seconds[inode] = folder.entries.length;
+    at.firsts[inode] = entry;
+    at.seconds[inode] = folder.entries.length;
     for (const { name, inode: child } of folder.entries.sort((a, b) => Buffer.compare(a.name, b.name))) {
-      entryInodes[entry] = child;
-      entryNames[entry++] = text;
+      at.entryInodes[entry] = child;
+      at.entryNames[entry++] = text;
       append(name);
     }
   }
-  entryNames[entry] = text;
+  at.entryNames[entry] = text;
 
   let digest = 0;
   for (const [position, facts] of tree.inodes.entries()) {
     const inode = position + 1;
-    sizes[inode] = sizeOf(facts);
-    mtimes[inode] = facts.mtimeSeconds;
-    words(place.nanoseconds)[inode] = facts.mtimeNanoseconds;
-    words(place.uids)[inode] = facts.uid;
-    words(place.gids)[inode] = facts.gid;
-    words(place.links)[inode] = tree.links[inode] ?? 1;
-    words(place.parents)[inode] = tree.parents[inode] ?? rootInode;
-    new Uint16Array(buffer, place.modes)[inode] = facts.mode;
-    bytes[place.kinds + inode] = facts.kind === 'link' ? 0 : inodeKinds[facts.kind];
+    at.sizes[inode] = sizeOf(facts);
+    at.mtimes[inode] = facts.mtimeSeconds;
+    at.nanoseconds[inode] = facts.mtimeNanoseconds;
+    at.uids[inode] = facts.uid;
+    at.gids[inode] = facts.gid;
+    at.links[inode] = tree.links[inode] ?? 1;
+    at.parents[inode] = tree.parents[inode] ?? rootInode;
+    at.modes[inode] = facts.mode;
+    at.kinds[inode] = facts.kind === 'link' ? 0 : inodeKinds[facts.kind];
     if (facts.kind === 'file') {
-      bytes.set(Buffer.from(facts.sha256, 'hex'), place.digests + digest * 32);
-      firsts[inode] = digest++;
+      at.digests.set(Buffer.from(facts.sha256, 'hex'), digest * 32);
+      at.firsts[inode] = digest++;
     } else if (facts.kind === 'symlink') {
       const target = targets.get(inode) ?? Buffer.alloc(0);
-      [firsts[inode], seconds[inode]] = [text, target.length];
+      [at.firsts[inode], at.seconds[inode]] = [text, target.length];
       append(target);
-    } else if (facts.kind === 'character' || facts.kind === 'block') [firsts[inode], seconds[inode]] = [facts.major, facts.minor];
+    } else if (facts.kind === 'character' || facts.kind === 'block') [at.firsts[inode], at.seconds[inode]] = [facts.major, facts.minor];
   }
-  return buffer;
+  return at.buffer;
 }
 
 /** Gives each entry its inode and hangs it into its folder. */
@@ -356,6 +328,6 @@ function isDevice(kind: InodeKind): boolean {
   return kind === inodeKinds.character || kind === inodeKinds.block;
 }
 
-function at(array: { readonly [index: number]: number }, index: number): number {
+function numberAt(array: { readonly [index: number]: number }, index: number): number {
   return array[index] ?? 0;
 }

@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import { setImmediate as breathe } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../clock.ts';
 import type { Log, LogFields } from '../log.ts';
@@ -150,6 +151,8 @@ export class NfsService {
   async publish(image: PublishedImage): Promise<void> {
     const { ref, contentId, blobDir, readers } = image;
     const index = compileImageIndex(image.manifest);
+    // Each step takes some 20 ms for an ordinary root: DHCP answers come in between.
+    await breathe();
     const seals = image.seal === undefined ? undefined : shareSeal(new ImageIndex(index), image.seal);
     const shared: SharedImage = { ref, contentId, blobDir, readers, index, ...(seals === undefined ? {} : { seals }) };
     this.#images.set(formatImageRef(ref), shared);

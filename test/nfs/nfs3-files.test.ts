@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, renameSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { attributes, client, foreigner, handleKey, NfsRig, opaque, postOp, root, type Who, xdr } from './nfs-rig.ts';
@@ -267,6 +268,14 @@ describe('NFS v3 on files', () => {
       expect(otherKey.accepts({ contentId: otherKey.contentId, inode: 2, generation: 1, mac: handle.subarray(28) })).toBe(false);
     });
 
+    it('an inode just behind the last is NFS3ERR_BADHANDLE', () => {
+      const handle = rig.handle('/etc');
+      for (const inode of [0, sampleManifest().entries.length, 0xffff_ffff]) {
+        handle.writeUInt32BE(inode, 20);
+        expect(rig.nfs(1, xdr(handle)).u32()).toBe(10_001);
+      }
+    });
+
     it('another server with the same key serves them', () => {
       const other = new NfsRig();
       expect(other.nfs(1, xdr(rig.handle('/usr/big'))).u32()).toBe(0);
@@ -284,6 +293,15 @@ describe('NFS v3 on files', () => {
       ['of the same size and other bytes', 'wrong-seal', () => (chmodSync(file(), 0o644), writeFileSync(file(), Buffer.alloc(big.length)))],
       ['with another time', 'wrong-seal', () => utimesSync(file(), 1, 1)],
       ['copied back', 'wrong-seal', () => (renameSync(file(), `${file()}.old`), writeFileSync(file(), big))],
+      [
+        'copied back with its time',
+        'wrong-seal',
+        () => {
+          renameSync(file(), `${file()}.old`);
+          writeFileSync(file(), big);
+          execFileSync('touch', ['-r', `${file()}.old`, file()]);
+        },
+      ],
       ['that is gone', 'missing', () => unlinkSync(file())],
     ])('%s is NFS3ERR_IO and an event, never wrong bytes (rule 24)', (_what, code, damage) => {
       const handle = rig.handle('/usr/big');

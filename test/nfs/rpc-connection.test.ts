@@ -86,6 +86,15 @@ describe('an RPC connection', () => {
     expect(client.replies()).toHaveLength(3);
   });
 
+  it('counts the limit of a record anew for each record', () => {
+    const client = rig.connect();
+    const call = rpcCall(100_003, 3, 0, Buffer.alloc(100_000));
+    const record = Buffer.concat([framed(call.subarray(0, 50_000), false), framed(call.subarray(50_000))]);
+    client.connection.onBytes(Buffer.concat([record, record, record]));
+    expect(client.replies()).toHaveLength(3);
+    expect(client.closes).toEqual([]);
+  });
+
   it('cuts anywhere without a difference (random cuts)', () => {
     const stream = Buffer.concat(Array.from({ length: 20 }, (_, xid) => framed(rpcCall(100_003, 3, 3, xdr('x', 'y'), { xid }))));
     fc.assert(
