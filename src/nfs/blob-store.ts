@@ -52,7 +52,7 @@ export class BlobStore {
   readonly #hot = new Set<Block>();
   #cachedBytes = 0;
 
-  constructor({ maxOpenFiles = 256, maxCacheBytes = 32 * 1024 * 1024 }: { maxOpenFiles?: number; maxCacheBytes?: number } = {}) {
+  constructor({ maxOpenFiles = 256, maxCacheBytes = 64 * 1024 * 1024 }: { maxOpenFiles?: number; maxCacheBytes?: number } = {}) {
     this.#maxOpenFiles = maxOpenFiles;
     this.#maxCacheBytes = maxCacheBytes;
   }
