@@ -1,15 +1,17 @@
 import type { Mac } from '../model/mac.ts';
 
-export interface NicSpec {
+interface NicSpec {
   readonly mac: Mac;
   /** Each has an iPXE ROM of QEMU's own. */
   readonly model?: 'e1000' | 'virtio-net-pci';
+  /** When the firmware tries it, from 1; without it in the order of the NICs. */
+  readonly bootOrder?: number;
 }
 
 /** A computer with nothing on its disks: it has none. */
 export interface MachineSpec {
   readonly name: string;
-  /** In the order in which the firmware tries them. */
+  /** In the order of their PCI slots, which is the order of eth0, eth1... */
   readonly nics: readonly NicSpec[];
   readonly memoryMib?: number;
   readonly chipset?: 'q35' | 'pc';
@@ -36,7 +38,7 @@ export function qemuCommand(spec: MachineSpec, taps: readonly string[]): string[
   argv.push('-chardev', 'socket,id=monitor,fd=3', '-mon', 'chardev=monitor,mode=control');
   for (const [index, nic] of spec.nics.entries()) {
     argv.push('-netdev', `tap,id=net${index},ifname=${taps[index]},script=no,downscript=no`);
-    argv.push('-device', `${nic.model ?? 'e1000'},netdev=net${index},mac=${nic.mac},bootindex=${index + 1}`);
+    argv.push('-device', `${nic.model ?? 'e1000'},netdev=net${index},mac=${nic.mac},bootindex=${nic.bootOrder ?? index + 1}`);
   }
   return argv;
 }

@@ -97,7 +97,7 @@ export class ServeProcess {
 }
 
 /** A line of JSON, or `undefined` for anything else that got onto standard output. */
-export function parseServeLine(text: string): ServeLine | undefined {
+function parseServeLine(text: string): ServeLine | undefined {
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as ServeLine) : undefined;
