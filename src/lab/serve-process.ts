@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { LabError } from './lab-error.ts';
 import type { LabNetwork } from './lab-network.ts';
 import { endProcess } from './process-end.ts';
@@ -18,6 +18,7 @@ export interface ServeOptions {
   readonly onLine?: (line: ServeLine) => void;
 }
 
+const program = join(import.meta.dirname, '../../bin/virtdom');
 const readyMessage = 'virtdom serves';
 const startSeconds = 60;
 
@@ -34,8 +35,7 @@ export class ServeProcess {
 
   /** Returns when the server is ready. Throws LabError with what it said if it ends instead, or is not ready in time. */
   static async start(network: LabNetwork, options: ServeOptions): Promise<ServeProcess> {
-    const main = fileURLToPath(new URL('../main.ts', import.meta.url));
-    const child = network.spawn([process.execPath, main, 'serve', '--config', options.configFile], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = network.spawn([program, 'serve', '--config', options.configFile], { stdio: ['ignore', 'pipe', 'pipe'] });
     const serve = new ServeProcess(child);
     const ready = serve.#follow(child, options);
     const late = setTimeout(() => child.kill('SIGKILL'), startSeconds * 1000);
