@@ -21,7 +21,6 @@ export const nfsStatus = {
   badHandle: 10_001,
   tooSmall: 10_005,
 } as const;
-export type NfsStatus = (typeof nfsStatus)[keyof typeof nfsStatus];
 
 export const maxHandleBytes = 64;
 

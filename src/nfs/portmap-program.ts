@@ -8,7 +8,6 @@ import { readText, writeBoolean, writeText } from './xdr.ts';
 /** Portmap version 2 and the part of rpcbind versions 3 and 4 that finds a service (RFC 1833). */
 
 export const portmapProgramNumber = 100_000;
-export const portmapPort = 111;
 /** Of portmap version 2 (RFC 1833 3.1). */
 export const ipProtocol = { tcp: 6, udp: 17 } as const;
 export const portmapProcedure = { null: 0, set: 1, unset: 2, getPort: 3, dump: 4 } as const;

@@ -121,7 +121,7 @@ describe('GRUB 2 takes grub.cfg', () => {
 
 it('gives one kernel command line in all three syntaxes', () => {
   const wanted =
-    'root=/dev/nfs nfsroot=192.168.0.5:/images/dom0@3,v3,tcp ro ip=:::::xenbr0:dhcp net.ifnames=0 console=hvc0 panic=10 BOOTIF=01-52-54-00-00-00-01';
+    'root=/dev/nfs nfsroot=192.168.0.5:/images/dom0@3,v3,tcp,nocto,acregmin=3600,acregmax=3600,acdirmin=3600,acdirmax=3600 ro ip=:::::xenbr0:dhcp net.ifnames=0 console=hvc0 panic=10 BOOTIF=01-52-54-00-00-00-01';
   for (const template of ['menu.lst', 'grub.cfg', 'boot.ipxe']) expect(render(template)).toContain(wanted);
   expect(render('menu.lst')).toContain('virtdom.server=http://192.168.0.5:8080 virtdom.token=<boot-token>');
 });

@@ -36,7 +36,7 @@ describe('a recipe', () => {
 
   it('is shipped for dom0 and fits what the initramfs needs', () => {
     const recipe = loadRecipe(resolve(import.meta.dirname, '../../recipes/dom0.yaml'));
-    expect(Object.keys(recipe.bootFiles)).toEqual(['vmlinuz', 'initrd.gz', 'xen.gz']);
+    expect(Object.keys(recipe.bootFiles)).toEqual(['vmlinuz', 'initrd.gz', 'xen.gz', 'xen']);
     expect(recipe.writable).toContain('/etc/machine-id');
   });
 
