@@ -5,7 +5,7 @@ export DEBIAN_FRONTEND := noninteractive
 
 APT_LAB := qemu-system-x86 qemu-utils ipxe-qemu ipxe grub-common grub2-common grub-pc-bin mmdebstrap \
 	debian-archive-keyring cpio zstd xz-utils kmod iproute2 tcpdump
-APT_TEST := isc-dhcp-client udhcpc busybox-static atftp tftp-hpa curl libnfs-utils strace nftables tshark
+APT_TEST := isc-dhcp-client udhcpc busybox-static atftp tftp-hpa curl libnfs-utils strace nftables tshark dnsmasq-base
 
 .PHONY: demo test check test-unit test-peers test-e2e image docs deps-npm deps-lab deps-test root clean
 

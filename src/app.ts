@@ -21,6 +21,9 @@ import { takeInstanceLock } from './service/instance-lock.ts';
 import { secretKey } from './service/secret-key.ts';
 import { openStore } from './store/store.ts';
 
+/** How often other DHCP servers are looked for. */
+const rivalWatchMs = 600_000;
+
 export interface AppParts {
   readonly config: Config;
   /** With our own addresses found. */
@@ -98,7 +101,8 @@ export async function startApp({ config, subnets, clock, log, onFailure }: AppPa
   });
   await bulk.start();
   started.defer(() => bulk.close());
-  const dhcp = new DhcpServer({ subnets, advisor: bootDesk, book, network, observer, clock, log, port: config.dhcp.port, neighbours });
+  const { port } = config.dhcp;
+  const dhcp = new DhcpServer({ subnets, advisor: bootDesk, book, network, observer, clock, log, port, neighbours, rivalWatchMs });
   await dhcp.start();
   started.defer(() => dhcp.close());
 

@@ -165,12 +165,14 @@ export class DhcpServer {
         this.#parts.log[heard.name === 'DECLINE' ? 'warn' : 'info']({ mac, subnet: subnet.name, reason: outcome.reason }, heard.name);
         return;
       case 'foreign':
-        this.#foreign.drop('another DHCP server answers on this subnet', {
-          mac,
-          subnet: subnet.name,
-          server: outcome.server,
-          xid: packet.xid,
-        });
+        // Where we have only our machines, somebody else has the others: that is as it should be.
+        if (subnet.mode === 'authoritative')
+          this.#foreign.drop('another DHCP server answers on this subnet', {
+            mac,
+            subnet: subnet.name,
+            server: outcome.server,
+            xid: packet.xid,
+          });
         return this.#ignore(mac, outcome.reason);
       case 'ignored':
         return this.#ignore(mac, outcome.reason);
