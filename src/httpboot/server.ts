@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import { DropLog, type Log } from '../log.ts';
 import type { BootObserver, Observation } from '../model/boot-trace.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
+import { AddressListeners } from '../net/address-listeners.ts';
 import { describeBindFailure } from '../net/bind-failure.ts';
 import type { BootTree } from './boot-tree.ts';
 import { answerFile } from './file-answer.ts';
@@ -40,63 +41,44 @@ export class BootHttpServer {
   readonly #parts: BootHttpServerParts;
   readonly #drops: DropLog;
   readonly #files = new FileBytes();
-  readonly #servers = new Map<Ipv4, Server>();
-  #changes: Promise<unknown> = Promise.resolve();
-  #closed = false;
+  readonly #listeners: AddressListeners<Server>;
 
   constructor(parts: BootHttpServerParts) {
     this.#parts = parts;
     this.#drops = new DropLog(parts.log, parts.clock);
+    this.#listeners = new AddressListeners({
+      name: 'HTTP',
+      port: parts.settings.port,
+      log: parts.log,
+      listen: (address) => this.#listen(address),
+      leave: (_address, server) => closeServer(server),
+    });
   }
 
-  /** Rejects with the first address that can not be bound; then none is. */
-  async start(): Promise<void> {
-    try {
-      for (const address of this.#parts.addresses) await this.#listen(address);
-    } catch (error) {
-      await this.close();
-      throw error;
-    }
+  /** Rejects with the first address that cannot be bound; then none is. */
+  start(): Promise<void> {
+    return this.#listeners.start(this.#parts.addresses);
   }
 
-  /** Follows the machine's addresses; a new one that can not be bound is logged and left out. */
+  /** Follows the machine's addresses. */
   setAddresses(addresses: readonly Ipv4[]): Promise<void> {
-    const change = this.#changes.then(() => this.#follow(addresses));
-    // The caller hears of a failure; the next change must not.
-    this.#changes = change.catch(() => {});
-    return change;
+    return this.#listeners.setAddresses(addresses);
   }
 
   /** Ends every connection, also in the middle of a file, and resolves when all sockets are closed. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    await this.#changes;
-    await Promise.all([...this.#servers.keys()].map((address) => this.#leave(address)));
+  close(): Promise<void> {
+    return this.#listeners.close();
   }
 
   /** Where it listens: the port is the kernel's choice where the settings say 0. */
   get listening(): readonly { readonly address: Ipv4; readonly port: number }[] {
-    return [...this.#servers].map(([address, server]) => {
+    return this.#listeners.entries().map(([address, server]) => {
       const bound = server.address();
       return { address, port: typeof bound === 'object' && bound !== null ? bound.port : this.#parts.settings.port };
     });
   }
 
-  async #follow(addresses: readonly Ipv4[]): Promise<void> {
-    if (this.#closed) return;
-    for (const address of this.#servers.keys()) if (!addresses.includes(address)) await this.#leave(address);
-    for (const address of addresses) {
-      if (this.#servers.has(address)) continue;
-      try {
-        await this.#listen(address);
-        this.#parts.log.info({ address, port: this.#parts.settings.port }, 'HTTP listens on a new address');
-      } catch (error) {
-        this.#parts.log.error({ address, port: this.#parts.settings.port, err: error }, 'HTTP can not listen on a new address');
-      }
-    }
-  }
-
-  async #listen(address: Ipv4): Promise<void> {
+  async #listen(address: Ipv4): Promise<Server> {
     const { maxConnections = 1_024, requestTimeoutMs = 20_000, stallTimeoutMs = 60_000, port } = this.#parts.settings;
     const server = createServer({
       maxHeaderSize: 8 * 1024,
@@ -126,17 +108,7 @@ export class BootHttpServer {
         resolve();
       });
     });
-    this.#servers.set(address, server);
-  }
-
-  async #leave(address: Ipv4): Promise<void> {
-    const server = this.#servers.get(address);
-    this.#servers.delete(address);
-    if (server === undefined) return;
-    await new Promise<void>((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    });
+    return server;
   }
 
   /** Receive, ask, send; the one place where a request's surprises end. */
@@ -213,6 +185,13 @@ export class BootHttpServer {
 
 type FileObservation = Extract<Observation, { kind: 'file' }>;
 type Seen = Omit<FileObservation, 'kind' | 'protocol' | 'atMs' | 'clientAddress' | 'path'>;
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
 
 function clientErrorStatus(code: string | undefined): string {
   if (code === 'HPE_HEADER_OVERFLOW') return '431 Request Header Fields Too Large';

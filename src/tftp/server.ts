@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import { DropLog, type Log } from '../log.ts';
 import type { BootObserver } from '../model/boot-trace.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
+import { AddressListeners } from '../net/address-listeners.ts';
 import type { UdpChannel, UdpNetwork, UdpPeer } from '../net/udp-channel.ts';
 import { WireError } from '../bytes/wire-error.ts';
 import type { BootTree } from './boot-tree.ts';
@@ -39,18 +40,24 @@ const maxPathLength = 255;
 export class TftpServer {
   readonly #parts: TftpServerParts;
   readonly #drops: DropLog;
-  readonly #listeners = new Map<Ipv4, UdpChannel>();
+  readonly #listeners: AddressListeners<UdpChannel>;
   /** By local address, client address and client port. */
   readonly #sessions = new Map<string, Session>();
   readonly #perClient = new Map<Ipv4, number>();
   readonly #sessionParts: SessionParts;
-  #changes: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(parts: TftpServerParts) {
     this.#parts = parts;
     this.#drops = new DropLog(parts.log, parts.clock);
-    const { settings, clock, network, tree } = parts;
+    const { settings, clock, network, tree, log } = parts;
+    this.#listeners = new AddressListeners({
+      name: 'TFTP',
+      port: settings.port,
+      log,
+      listen: (address) => this.#listen(address),
+      leave: (address, channel) => this.#leave(address, channel),
+    });
     this.#sessionParts = {
       clock,
       network,
@@ -62,29 +69,20 @@ export class TftpServer {
     };
   }
 
-  /** Rejects with the first address that can not be bound; then none is. */
-  async start(): Promise<void> {
-    try {
-      for (const address of this.#parts.addresses) await this.#listen(address);
-    } catch (error) {
-      await this.close();
-      throw error;
-    }
+  /** Rejects with the first address that cannot be bound; then none is. */
+  start(): Promise<void> {
+    return this.#listeners.start(this.#parts.addresses);
   }
 
-  /** Follows the machine's addresses. A transfer of an address that is gone ends; a new one that can not be bound is logged and left out. */
+  /** Follows the machine's addresses. A transfer of an address that is gone ends. */
   setAddresses(addresses: readonly Ipv4[]): Promise<void> {
-    const change = this.#changes.then(() => this.#follow(addresses));
-    // The caller hears of a failure; the next change must not.
-    this.#changes = change.catch(() => {});
-    return change;
+    return this.#listeners.setAddresses(addresses);
   }
 
   /** Tells every client that the server goes, and resolves when all sockets are closed. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#changes;
-    await Promise.all([...this.#listeners.keys()].map((address) => this.#leave(address)));
+    await this.#listeners.close();
     await this.#sessionParts.files.close();
   }
 
@@ -93,33 +91,17 @@ export class TftpServer {
     return this.#sessions.size;
   }
 
-  async #follow(addresses: readonly Ipv4[]): Promise<void> {
-    if (this.#closed) return;
-    for (const address of this.#listeners.keys()) if (!addresses.includes(address)) await this.#leave(address);
-    for (const address of addresses) {
-      if (this.#listeners.has(address)) continue;
-      try {
-        await this.#listen(address);
-        this.#parts.log.info({ address, port: this.#parts.settings.port }, 'TFTP listens on a new address');
-      } catch (error) {
-        this.#parts.log.error({ address, port: this.#parts.settings.port, err: error }, 'TFTP can not listen on a new address');
-      }
-    }
-  }
-
-  async #listen(address: Ipv4): Promise<void> {
+  async #listen(address: Ipv4): Promise<UdpChannel> {
     const channel = await this.#parts.network.bindAddress(address, this.#parts.settings.port);
-    this.#listeners.set(address, channel);
     channel.onError((error) => this.#drops.drop('socket-error', { address, error: error.message }));
     channel.onDatagram((bytes, from) => this.#onRequest(channel, bytes, from));
+    return channel;
   }
 
-  async #leave(address: Ipv4): Promise<void> {
+  async #leave(address: Ipv4, channel: UdpChannel): Promise<void> {
     const ending = [...this.#sessions.values()].filter((session) => session.serverAddress === address);
     await Promise.all(ending.map((session) => session.close('the server is shutting down')));
-    const channel = this.#listeners.get(address);
-    this.#listeners.delete(address);
-    await channel?.close();
+    await channel.close();
   }
 
   #onRequest(channel: UdpChannel, bytes: Uint8Array, from: UdpPeer): void {
