@@ -12,7 +12,7 @@ COPY src src
 COPY templates templates
 COPY rootfs-overlay rootfs-overlay
 COPY recipes recipes
-RUN setcap cap_net_bind_service,cap_net_raw+ep "$(readlink -f node_modules/.bin/node)" \
+RUN setcap cap_net_bind_service,cap_net_raw+ep node_modules/node-linux-*/bin/node \
   && useradd --system --home /var/lib/virtdom --create-home virtdom \
   && install -d -o virtdom /run/virtdom /etc/virtdom
 USER virtdom

