@@ -22,7 +22,7 @@ const mayImport: Readonly<Record<string, readonly string[] | 'everything'>> = {
   httpboot: ['bytes', 'net', 'model'],
   boot: ['model'],
   images: ['model', 'bytes'],
-  service: ['model'],
+  service: ['net', 'model'],
   store: ['model', 'dhcp', 'boot'],
   lab: ['net', 'images', 'model'],
   cli: ['service', 'config', 'lab', 'images', 'boot', 'app', 'model'],

@@ -1,10 +1,14 @@
 import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
-import { loadConfig, resolveSubnets } from '../config.ts';
+import { loadConfig, resolveSubnets, type Config } from '../config.ts';
 import { jsonLog } from '../log.ts';
+import type { Subnet } from '../model/subnet.ts';
 import { prepareFolders } from '../service/folders.ts';
-import { dropPrivileges } from '../service/privileges.ts';
+import { refuseSecondInstance } from '../service/instance-lock.ts';
+import { refuseTakenPorts } from '../service/port-check.ts';
+import { dropPrivileges, hasPrivilegesToDrop } from '../service/privileges.ts';
 import { configOption } from './config-option.ts';
 
 export function addServeCommand(program: Command): void {
@@ -18,6 +22,7 @@ export function addServeCommand(program: Command): void {
 async function serve(file: string): Promise<void> {
   const config = loadConfig(file);
   const subnets = resolveSubnets(config, networkInterfaces());
+  if (hasPrivilegesToDrop()) await refuseEarly(config, subnets);
   prepareFolders([config.stateDir, config.runtimeDir], config.user);
   dropPrivileges(config.user);
   const log = jsonLog(config.logLevel);
@@ -36,4 +41,19 @@ async function serve(file: string): Promise<void> {
   } finally {
     await app.close();
   }
+}
+
+const portmapPort = 111;
+
+/** While we may still see whose the ports are. */
+async function refuseEarly({ stateDir, dhcp, tftp, http, nfs }: Config, subnets: readonly Subnet[]): Promise<void> {
+  refuseSecondInstance(join(stateDir, 'virtdom.lock'));
+  const rpc = [nfs.port, nfs.mountPort, ...(nfs.portmap === 'own' ? [portmapPort] : [])];
+  await refuseTakenPorts({
+    interfaces: subnets.filter(({ mode }) => mode !== 'off').map((subnet) => subnet.interface),
+    addresses: subnets.map(({ serverAddress }) => serverAddress),
+    dhcp: dhcp.port,
+    udp: [tftp.port, ...rpc],
+    tcp: [http.port, ...rpc],
+  });
 }

@@ -31,12 +31,17 @@ export function describeBindFailure(error: unknown, wish: BindWish): BindFailure
   return new BindFailure(sentence(code, wish, holders, error), code, wish, holders, error);
 }
 
+const PORTMAP_PORT = 111;
+const elsewhere = 'give virtdom another port in virtdom.yaml';
+/** Port 111 is not ours to choose: there is another way. */
+const elsewherePortmap = 'set nfs.portmap to register, where that is rpcbind';
+
 function sentence(code: string, wish: BindWish, holders: readonly PortHolder[], error: unknown): string {
   const place = wish.interface === undefined ? wish.address : `interface ${wish.interface}`;
   const port = `${wish.protocol.toUpperCase()} port ${wish.port} on ${place}`;
   switch (code) {
     case 'EADDRINUSE':
-      return `${port} is in use by ${heldBy(holders)}: stop it, or give virtdom another port in virtdom.yaml`;
+      return `${port} is in use by ${heldBy(holders)}: stop it, or ${wish.port === PORTMAP_PORT ? elsewherePortmap : elsewhere}`;
     case 'EACCES':
     case 'EPERM':
       return `${port} needs a privilege that this process lacks: run as root, or with CAP_NET_BIND_SERVICE and CAP_NET_RAW`;

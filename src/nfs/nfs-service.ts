@@ -1,4 +1,3 @@
-import { createServer } from 'node:net';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../clock.ts';
@@ -7,7 +6,7 @@ import type { BootObserver, Observation } from '../model/boot-trace.ts';
 import { compileImageIndex, ImageIndex } from '../model/image-index.ts';
 import { formatImageRef, type ImageManifest, type ImageRef } from '../model/image-manifest.ts';
 import type { Cidr, Ipv4 } from '../model/ipv4.ts';
-import { BindFailure, describeBindFailure } from '../net/bind-failure.ts';
+import { probeTcpPort } from '../net/tcp-probe.ts';
 import type { UdpNetwork } from '../net/udp-channel.ts';
 import { ThreadLink } from '../thread.ts';
 import { exportPath, type SharedImage } from './export-table.ts';
@@ -114,12 +113,9 @@ export class NfsService {
    */
   async start(): Promise<void> {
     const { port, mountPort, portmapPort } = this.#ports;
-    await probe(port);
-    await probe(mountPort);
-    if (portmapPort !== undefined)
-      await probe(portmapPort).catch((error: unknown) => {
-        throw portmapHint(error);
-      });
+    await probeTcpPort('0.0.0.0', port);
+    await probeTcpPort('0.0.0.0', mountPort);
+    if (portmapPort !== undefined) await probeTcpPort('0.0.0.0', portmapPort);
     try {
       for (let number = 0; number < this.#settings.workers; number++) {
         const slot: Slot = { number, worker: undefined, link: undefined, ready: Promise.resolve() };
@@ -267,24 +263,4 @@ export class NfsService {
 
 function startThread(settings: WorkerSettings, name: string): Worker {
   return new Worker(new URL('worker.ts', import.meta.url), { workerData: settings, name });
-}
-
-/** Asks for the port alone: with reusePort, a second process of the same user would share it in silence. */
-async function probe(port: number): Promise<void> {
-  const server = createServer();
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ host: '0.0.0.0', port }, () => server.close(() => resolve()));
-    });
-  } catch (error) {
-    throw describeBindFailure(error, { protocol: 'tcp', address: '0.0.0.0', port });
-  }
-}
-
-/** Port 111 is not ours to choose: there is another way. */
-function portmapHint(error: unknown): unknown {
-  if (!(error instanceof BindFailure) || error.code !== 'EADDRINUSE') return error;
-  const message = `${error.message}; or set nfs.portmap to register, where that is rpcbind`;
-  return new BindFailure(message, error.code, error.wish, error.holders, error);
 }

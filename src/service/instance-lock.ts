@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import koffi from 'koffi';
 
@@ -12,6 +12,11 @@ export class InstanceLockError extends Error {
 
 export interface InstanceLock {
   release(): void;
+}
+
+/** Throws InstanceLockError where another process works on the state folder of this lock; changes nothing. */
+export function refuseSecondInstance(file: string): void {
+  if (existsSync(file)) takeInstanceLock(file).release();
 }
 
 /**

@@ -4,12 +4,17 @@ import { accessSync, constants } from 'node:fs';
 const kept = 'net_bind_service,net_raw';
 const marker = 'VIRTDOM_PRIVILEGES_DROPPED';
 
+/** Whether `dropPrivileges` would start the process anew: until then it sees, as root, what others do. */
+export function hasPrivilegesToDrop(): boolean {
+  return process.getuid?.() === 0 && process.env[marker] !== '1' && process.execve !== undefined;
+}
+
 /**
  * Where the process runs as root, starts it anew by setpriv(1) with two capabilities, no way to gain others, and as `user`
  * where one is named. Comes back only where there is nothing to drop.
  */
 export function dropPrivileges(user: string | undefined): void {
-  if (process.getuid?.() !== 0 || process.env[marker] === '1' || process.execve === undefined) return;
+  if (!hasPrivilegesToDrop() || process.execve === undefined) return;
   const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find(isExecutable);
   if (setpriv === undefined) throw new Error('setpriv is missing, so rights cannot be dropped. Type: apt-get install util-linux');
   const sets = ['--inh-caps', '--ambient-caps', '--bounding-set'].map((set) => `${set}=-all,+${kept.replace(',', ',+')}`);

@@ -117,6 +117,12 @@ describe('describeBindFailure', () => {
     );
   });
 
+  it('says for port 111, which nobody can choose, that rpcbind may keep it', () => {
+    const taken = Object.assign(new Error('listen'), { code: 'EADDRINUSE' });
+    const { message } = describeBindFailure(taken, { protocol: 'tcp', address: '127.0.0.1', port: 111 });
+    expect(message).toMatch(/in use by .*: stop it, or set nfs.portmap to register, where that is rpcbind$/);
+  });
+
   it('keeps the text of an error that it does not know', () => {
     expect(describeBindFailure(new Error('odd'), { protocol: 'udp', address: '0.0.0.0', port: 69 }).message).toContain(
       'could not be opened: odd',

@@ -88,6 +88,15 @@ export class ServeRig implements AsyncDisposable {
   }
 }
 
+export interface UdhcpcOptions {
+  readonly wanted?: string;
+  /** Option 60. */
+  readonly classId?: string;
+  readonly tries?: number;
+  /** A shell command that runs at the moment of the ACK. */
+  readonly atBound?: string;
+}
+
 /** A machine on the rig's bridge. */
 export class RigClient {
   readonly network: LabNetwork;
@@ -108,12 +117,11 @@ export class RigClient {
 
   /**
    * One lease by busybox's client, which leaves when it has one or after `tries`: the words `bound ADDRESS from SERVER`.
-   * @param atBound a shell command that runs at the moment of the ACK
    */
-  udhcpc({ wanted, tries = 3, atBound = ':' }: { wanted?: string; tries?: number; atBound?: string } = {}): Promise<Said> {
+  udhcpc({ wanted, classId, tries = 3, atBound = ':' }: UdhcpcOptions = {}): Promise<Said> {
     const say = `[ "$1" != bound ] || { ${atBound}; echo "bound $ip from $serverid"; }`;
     writeFileSync(this.#script, `#!/bin/sh\n${say}\n`, { mode: 0o755 });
-    const asked = wanted === undefined ? [] : ['-r', wanted];
+    const asked = [...(wanted === undefined ? [] : ['-r', wanted]), ...(classId === undefined ? [] : ['-V', classId])];
     return this.run('udhcpc', '-f', '-q', '-n', '-i', 'eth0', '-t', String(tries), '-T', '1', '-s', this.#script, ...asked);
   }
 }
