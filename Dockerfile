@@ -2,7 +2,7 @@
 #   docker run --network host --cap-drop ALL --cap-add NET_BIND_SERVICE --cap-add NET_RAW -v virtdom:/var/lib/virtdom virtdom
 FROM debian:trixie-slim
 RUN apt-get update \
-  && apt-get install -y --no-install-recommends ca-certificates npm libcap2-bin \
+  && apt-get install -y --no-install-recommends ca-certificates npm libatomic1 libcap2-bin \
   && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/virtdom
 COPY package.json package-lock.json .npmrc ./

