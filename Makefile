@@ -6,14 +6,18 @@ export DEBIAN_FRONTEND := noninteractive
 
 # What the Node of node_modules is linked to.
 APT_NODE := libatomic1
-APT_LAB := qemu-system-x86 qemu-utils ipxe-qemu ipxe grub-common grub2-common grub-pc-bin mmdebstrap \
-	debian-archive-keyring cpio zstd xz-utils kmod iproute2 tcpdump
+# What builds images and boot loaders, then what the lab needs beside it, then the clients of the tests.
+APT_BUILD := grub-common grub2-common grub-pc-bin ipxe mmdebstrap debian-archive-keyring cpio zstd xz-utils kmod
+APT_LAB := $(APT_BUILD) qemu-system-x86 ipxe-qemu iproute2 tcpdump
 APT_TEST := isc-dhcp-client udhcpc busybox-static atftp tftp-hpa curl libnfs-utils strace nftables tshark dnsmasq-base
 
-.PHONY: demo test check test-unit test-peers test-e2e image docs deps-node deps-npm deps-lab deps-test root clean
+.PHONY: demo setup test check test-unit test-peers test-e2e deps-node deps-npm deps-build deps-lab deps-test root clean
 
 demo: root deps-lab deps-npm
 	bin/virtdom lab demo
+
+# For a server on a real network: what serve, image build and loader build need.
+setup: root deps-build deps-npm
 
 test: root deps-lab deps-test deps-npm check test-unit test-peers test-e2e
 
@@ -39,13 +43,16 @@ clean:
 root:
 	@test "$$(id -u)" = 0 || { echo 'virtdom: this needs root (network namespaces, ports below 1024). Type: sudo make $(MAKECMDGOALS)' >&2; exit 1; }
 
+# --force: else npm leaves out native parts that want a newer Node than the system's, which is not the one that runs them.
 deps-npm: deps-node node_modules/.package-lock.json
 node_modules/.package-lock.json: package-lock.json package.json
-	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	npm ci --ignore-scripts --force --no-audit --no-fund --loglevel=error
 	@touch $@
 
 deps-node:
 	@bin/install-packages $(APT_NODE)
+deps-build:
+	@bin/install-packages $(APT_BUILD)
 deps-lab:
 	@bin/install-packages $(APT_LAB)
 deps-test:

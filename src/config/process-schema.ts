@@ -13,7 +13,9 @@ export const processSchema = section('What one virtdom process needs.', {
     matching(
       /^[a-z_][a-z0-9_-]{0,31}$/,
       'the name of a user of this system',
-    )('The user to become once the ports are bound; without it virtdom stays what it was started as.'),
+    )(
+      'The user to run as. Whoever it is, of the rights of root only two capabilities are kept: NET_BIND_SERVICE and NET_RAW. Without it virtdom stays the user that it was started as.',
+    ),
   ),
   logLevel: choice('The least important lines that are logged.', ['debug', 'info', 'warn', 'error', 'silent'], 'info'),
   dhcp: section('The DHCP server.', { port: port('The UDP port that clients ask on.', 67) }, true),
