@@ -6,7 +6,6 @@ import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import { LeaseBook } from './dhcp/lease-book.ts';
 import { DhcpServer } from './dhcp/server.ts';
-import { ImageRepository } from './images/repository.ts';
 import type { Log } from './log.ts';
 import type { Observation } from './model/boot-trace.ts';
 import type { Ipv4 } from './model/ipv4.ts';
@@ -65,8 +64,7 @@ export async function startApp({ config, subnets, clock, log, onFailure }: AppPa
     { ...config.nfs, handleKey: secretKey(join(config.stateDir, 'keys', 'nfs-handle.key')), addresses },
     { observer, network, clock, log },
   );
-  const repository = await ImageRepository.open(join(config.stateDir, 'images'), log);
-  const images = new ServedImages({ repository, nfs, readers: subnets.map(({ cidr }) => cidr), log });
+  const images = new ServedImages({ images: join(config.stateDir, 'images'), nfs, readers: subnets.map(({ cidr }) => cidr), log });
   await images.start();
   started.defer(() => images.close());
   await nfs.start();

@@ -1,25 +1,32 @@
 import type { ImageShelf } from './boot/boot-facts.ts';
-import type { ImageRepository, PublishedVersion } from './images/repository.ts';
+import { compileInThread } from './images/compile-in-thread.ts';
+import { blobFolder, blobPath } from './images/image-layout.ts';
+import type { PublishedVersion } from './images/published-version.ts';
+import { ensureImagesFolder, listVersions, watchVersions } from './images/version-folders.ts';
 import type { Log } from './log.ts';
 import { formatImageRef, type ImageRef } from './model/image-manifest.ts';
 import type { Cidr } from './model/ipv4.ts';
 import type { NfsService } from './nfs/nfs-service.ts';
 
 export interface ServedImagesParts {
-  readonly repository: ImageRepository;
-  readonly nfs: NfsService;
+  /** The images folder of the state directory. */
+  readonly images: string;
+  readonly nfs: Pick<NfsService, 'publish' | 'withdraw'>;
   /** Who may read: the subnets that machines boot on. */
   readonly readers: readonly Cidr[];
   readonly log: Log;
 }
 
 /**
- * The versions that machines can boot: those of the repository whose root every NFS thread serves. A version counts from
- * that moment on, so no machine is sent to a root that is not there yet.
+ * The versions that machines can boot: those of the images folder whose root every NFS thread serves. A version counts from
+ * that moment on, so no machine is sent to a root that is not there yet. Each is read in a thread of its own: here it is
+ * nothing but a few facts and memory that is passed on.
  */
 export class ServedImages implements ImageShelf {
   readonly #parts: ServedImagesParts;
   readonly #versions = new Map<string, PublishedVersion>();
+  /** Those that could not be served, so that each is reported once. */
+  readonly #damaged = new Set<string>();
   #work: Promise<void> = Promise.resolve();
   #watch: { close(): void } | undefined;
 
@@ -27,14 +34,13 @@ export class ServedImages implements ImageShelf {
     this.#parts = parts;
   }
 
-  /** Resolves when all that is published is served; follows the repository from then on. */
+  /** Resolves when all that is published is served; follows the folder from then on, whichever process publishes or deletes. */
   async start(): Promise<void> {
-    for (const { ref } of this.#parts.repository.list()) this.#enqueue(ref, () => this.#serve(ref));
+    const { images, log } = this.#parts;
+    ensureImagesFolder(images);
+    this.#watch = watchVersions(images, log, () => this.#followSoon());
+    this.#followSoon();
     await this.#work;
-    this.#watch = this.#parts.repository.watch(
-      (ref) => this.#enqueue(ref, () => this.#serve(ref)),
-      (ref) => this.#enqueue(ref, () => this.#withdraw(ref)),
-    );
   }
 
   async close(): Promise<void> {
@@ -55,23 +61,36 @@ export class ServedImages implements ImageShelf {
   }
 
   blobFile(sha256: string): string {
-    return this.#parts.repository.blobFile(sha256);
+    return blobPath(this.#parts.images, sha256);
   }
 
-  /** One after the other: a version that cannot be served is said and keeps no other from being served. */
-  #enqueue(ref: ImageRef, job: () => Promise<void>): void {
-    this.#work = this.#work.then(job).catch((error: unknown) => {
-      this.#parts.log.error({ image: formatImageRef(ref), err: error }, 'an image version cannot be served');
-    });
+  /** One after the other, so that each starts from what the one before it did. */
+  #followSoon(): void {
+    this.#work = this.#work
+      .then(() => this.#follow())
+      .catch((error: unknown) => this.#parts.log.error({ err: error }, 'the folder of images cannot be followed'));
   }
 
+  async #follow(): Promise<void> {
+    const present = new Map(listVersions(this.#parts.images).map((ref) => [formatImageRef(ref), ref]));
+    for (const [name, { ref }] of this.#versions) if (!present.has(name)) await this.#withdraw(ref);
+    for (const [name, ref] of present) if (!this.#versions.has(name)) await this.#serve(ref);
+  }
+
+  /** A version that cannot be served is said and keeps no other from being served. */
   async #serve(ref: ImageRef): Promise<void> {
-    const { repository, nfs, readers } = this.#parts;
-    const version = repository.version(ref);
-    if (version === undefined || this.#versions.has(formatImageRef(ref))) return;
-    const [{ contentId, manifest }, seal] = await Promise.all([repository.manifest(ref), repository.seal(ref)]);
-    await nfs.publish({ ref, contentId, manifest, blobDir: repository.blobDir, readers, seal });
-    this.#versions.set(formatImageRef(ref), version);
+    const { images, nfs, readers, log } = this.#parts;
+    const name = formatImageRef(ref);
+    try {
+      const { version, index, seals } = await compileInThread(images, ref);
+      await nfs.publish({ ref, contentId: version.contentId, index, blobDir: blobFolder(images), readers, seals });
+      this.#versions.set(name, version);
+    } catch (error) {
+      const isDeleted = !listVersions(images).some((other) => formatImageRef(other) === name);
+      if (isDeleted || this.#damaged.has(name)) return;
+      this.#damaged.add(name);
+      log.error({ image: name, err: error }, 'an image version cannot be served and is left out');
+    }
   }
 
   /** Hidden from new boots first, then no longer exported. */

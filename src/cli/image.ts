@@ -8,7 +8,7 @@ import { ImageError } from '../images/image-error.ts';
 import { textProgress } from '../images/progress.ts';
 import { loadRecipe } from '../images/recipe.ts';
 import { ImageRepository } from '../images/repository.ts';
-import type { PublishedVersion } from '../images/repository.ts';
+import type { PublishedVersion } from '../images/published-version.ts';
 import { treeDigest } from '../images/tree-digest.ts';
 import { verifyImage } from '../images/verify.ts';
 import type { ImageRef } from '../model/image-manifest.ts';

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ImageRef } from '../model/image-manifest.ts';
 import { formatImageRef } from '../model/image-manifest.ts';
+import type { ImageSeal } from '../model/image-seal.ts';
 import { blobFolder, blobPath, sealName, versionFolder } from './image-layout.ts';
-import type { Seal } from './image-layout.ts';
 import { ImageError } from './image-error.ts';
 import { withImagesLock } from './images-lock.ts';
 import type { ImageRepository } from './repository.ts';
@@ -46,7 +46,7 @@ function contentsOfOthers(images: string, ref: ImageRef): Set<string> {
       if (image === ref.image && Number(version) === ref.version) continue;
       const file = join(images, image, version, sealName);
       try {
-        for (const sha256 of Object.keys(JSON.parse(readFileSync(file, 'utf8')) as Seal)) needed.add(sha256);
+        for (const sha256 of Object.keys(JSON.parse(readFileSync(file, 'utf8')) as ImageSeal)) needed.add(sha256);
       } catch (error) {
         throw new ImageError(
           'image-damaged',

@@ -7,6 +7,3 @@ export const blobPath = (images: string, sha256: string): string => join(images,
 export const versionFolder = (images: string, ref: ImageRef): string => join(images, ref.image, String(ref.version));
 export const manifestName = 'manifest.jsonl';
 export const sealName = 'seal.json';
-
-/** sha256 to what the blob's inode was when it was published. Times are decimal text: they are above 2^53. */
-export type Seal = Readonly<Record<string, { readonly inode: number; readonly mtimeNs: string }>>;

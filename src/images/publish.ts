@@ -17,8 +17,8 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { ImageManifest, ImageRef, ManifestEntry } from '../model/image-manifest.ts';
 import { formatManifest } from '../model/image-manifest-text.ts';
+import type { ImageSeal } from '../model/image-seal.ts';
 import { blobFolder, blobPath, manifestName, sealName, versionFolder } from './image-layout.ts';
-import type { Seal } from './image-layout.ts';
 import { ImageError } from './image-error.ts';
 import { withImagesLock } from './images-lock.ts';
 import { hashFile, scanTree } from './scan-tree.ts';
@@ -164,7 +164,7 @@ class BlobStaging {
     }
   }
 
-  seal(): Seal {
+  seal(): ImageSeal {
     return Object.fromEntries(
       [...this.#known.keys()].sort().map((sha256) => {
         const { ino, mtimeNs } = statSync(blobPath(this.#images, sha256), { bigint: true });

@@ -1,19 +1,22 @@
 import { ImageIndex } from '../model/image-index.ts';
 import { formatImageRef, type ImageRef } from '../model/image-manifest.ts';
+import { sealAt } from '../model/image-seal.ts';
 import { type Cidr, cidrContains } from '../model/ipv4.ts';
-import { type Blob, type BlobSeal, BlobStore } from './blob-store.ts';
+import { type Blob, BlobStore } from './blob-store.ts';
 import { decodeHandle, ImageHandles, isGenuine } from './file-handle.ts';
 import { nfsStatus } from './nfs3-types.ts';
 
-/** What a worker is told of an image: nothing that would have to be copied for each worker. */
+/** An image to serve, and who may read it: nothing in it has to be copied for each worker. */
 export interface SharedImage {
   readonly ref: ImageRef;
   /** The sha256 of the manifest's text, in hexadecimal. */
   readonly contentId: string;
+  /** For an {@link ImageIndex}. */
   readonly index: SharedArrayBuffer;
+  /** Holds `ab/<sha256>` for each content. */
   readonly blobDir: string;
   readonly readers: readonly Cidr[];
-  /** Two 64-bit numbers for each file of the index: inode and modification time in nanoseconds on the server's disk. */
+  /** The blobs' seals, for {@link sealAt}; without them only sizes are checked. */
   readonly seals?: SharedArrayBuffer;
 }
 
@@ -58,19 +61,13 @@ export class ServedImage {
       this.shared.blobDir,
       this.index.sha256(inode),
       this.index.size(inode),
-      this.#sealOf(number),
+      this.#seals === undefined ? undefined : sealAt(this.#seals, number),
     ));
   }
 
   /** Those that were ever asked for. */
   *blobs(): Iterable<Blob> {
     for (const blob of this.#blobs) if (blob !== undefined) yield blob;
-  }
-
-  #sealOf(number: number): BlobSeal | undefined {
-    const inode = this.#seals?.[number * 2];
-    const mtimeNs = this.#seals?.[number * 2 + 1];
-    return inode === undefined || mtimeNs === undefined ? undefined : { inode, mtimeNs };
   }
 }
 

@@ -1,31 +1,15 @@
-import { setImmediate as breathe } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../clock.ts';
 import type { Log, LogFields } from '../log.ts';
 import type { BootObserver, Observation } from '../model/boot-trace.ts';
-import { compileImageIndex, ImageIndex } from '../model/image-index.ts';
-import { formatImageRef, type ImageManifest, type ImageRef } from '../model/image-manifest.ts';
-import type { Cidr, Ipv4 } from '../model/ipv4.ts';
+import { formatImageRef, type ImageRef } from '../model/image-manifest.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
 import { probeTcpPort } from '../net/tcp-probe.ts';
 import type { UdpNetwork } from '../net/udp-channel.ts';
 import { ThreadLink } from '../thread.ts';
 import { exportPath, type SharedImage } from './export-table.ts';
 import { type Activity, mappingsOf, type NfsPorts } from './nfs-server.ts';
 import { PortmapRegistration } from './portmap-registration.ts';
-import { type ImageSeal, shareSeal } from './seal.ts';
-
-/** An image as the repository has it, and who may read it. */
-export interface PublishedImage {
-  readonly ref: ImageRef;
-  /** The sha256 of the manifest's text, in hexadecimal. */
-  readonly contentId: string;
-  readonly manifest: ImageManifest;
-  /** Holds `ab/<sha256>` for each content. */
-  readonly blobDir: string;
-  readonly readers: readonly Cidr[];
-  /** What the blobs' files looked like when they were published; without it only sizes are checked. */
-  readonly seal?: ImageSeal;
-}
 
 export interface NfsSettings {
   readonly port: number;
@@ -144,15 +128,10 @@ export class NfsService {
   }
 
   /** Resolves when every worker serves the image. */
-  async publish(image: PublishedImage): Promise<void> {
-    const { ref, contentId, blobDir, readers } = image;
-    const index = compileImageIndex(image.manifest);
-    // Each step takes some 20 ms for an ordinary root: DHCP answers come in between.
-    await breathe();
-    const seals = image.seal === undefined ? undefined : shareSeal(new ImageIndex(index), image.seal);
-    const shared: SharedImage = { ref, contentId, blobDir, readers, index, ...(seals === undefined ? {} : { seals }) };
-    this.#images.set(formatImageRef(ref), shared);
-    await this.#tellAll((link) => link.call('publish', shared));
+  async publish(image: SharedImage): Promise<void> {
+    const { ref, contentId } = image;
+    this.#images.set(formatImageRef(ref), image);
+    await this.#tellAll((link) => link.call('publish', image));
     this.#dependencies.log.info({ image: formatImageRef(ref), path: exportPath(ref), contentId }, 'image is exported');
   }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compileImageIndex, ImageIndex, ImageIndexError, inodeKinds, rootInode } from '../../src/model/image-index.ts';
+import { compileImageIndex, ImageIndexError } from '../../src/model/compile-image-index.ts';
+import { ImageIndex, inodeKinds, rootInode } from '../../src/model/image-index.ts';
 import type { ImageManifest, ManifestEntry } from '../../src/model/image-manifest.ts';
 import { contents, sampleManifest, sha256 } from '../nfs/sample-image.ts';
 

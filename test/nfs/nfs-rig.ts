@@ -5,19 +5,16 @@ import { ByteReader } from '../../src/bytes/byte-reader.ts';
 import { ByteWriter } from '../../src/bytes/byte-writer.ts';
 import { HeldClock } from '../../src/clock.ts';
 import { CapturedLog } from '../../src/log.ts';
-import { compileImageIndex, ImageIndex } from '../../src/model/image-index.ts';
 import { ipv4Number } from '../../src/model/ipv4.ts';
 import { type BlobError, BlobStore } from '../../src/nfs/blob-store.ts';
-import { ExportTable } from '../../src/nfs/export-table.ts';
+import { ExportTable, type SharedImage } from '../../src/nfs/export-table.ts';
 import { mountProgram } from '../../src/nfs/mount-program.ts';
 import { nfs3Program } from '../../src/nfs/nfs3-program.ts';
-import type { PublishedImage } from '../../src/nfs/nfs-service.ts';
 import { mappingsOf } from '../../src/nfs/nfs-server.ts';
 import { portmapProgram } from '../../src/nfs/portmap-program.ts';
 import { type ConnectionLimits, connectionLimits, RpcConnection } from '../../src/nfs/rpc-connection.ts';
 import { type Caller, RpcDispatcher, type Transport } from '../../src/nfs/rpc-dispatcher.ts';
 import { authFlavor, encodeAuthSys, encodeCall } from '../../src/nfs/rpc-message.ts';
-import { shareSeal } from '../../src/nfs/seal.ts';
 import { writeOpaque } from '../../src/nfs/xdr.ts';
 import { sampleImage } from './sample-image.ts';
 
@@ -119,7 +116,7 @@ export class NfsRig {
   readonly log = new CapturedLog();
   readonly exports = new ExportTable(handleKey);
   readonly blobs = new BlobStore();
-  readonly image: PublishedImage;
+  readonly image: SharedImage;
   readonly mounts: string[] = [];
   readonly damages: BlobError[] = [];
   readonly users = new Set<string>();
@@ -144,10 +141,7 @@ export class NfsRig {
   }
 
   publish(image = this.image): void {
-    const { ref, contentId, blobDir, readers, seal } = image;
-    const index = compileImageIndex(image.manifest);
-    const seals = seal === undefined ? {} : { seals: shareSeal(new ImageIndex(index), seal) };
-    this.exports.publish({ ref, contentId, blobDir, readers, index, ...seals });
+    this.exports.publish(image);
   }
 
   caller(address = client, transport: Transport = 'tcp'): Caller {

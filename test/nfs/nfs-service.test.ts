@@ -189,9 +189,7 @@ describe('the NFS service', { timeout: 20_000 }, () => {
     const holder = createServer();
     await new Promise<void>((resolve) => void holder.listen(portmapPort, '0.0.0.0', resolve));
     const second = make({ port, mountPort, portmapPort });
-    await expect(second.start()).rejects.toThrow(
-      new RegExp(`TCP port ${portmapPort} .* in use by .*\\(process ${process.pid}\\)`),
-    );
+    await expect(second.start()).rejects.toThrow(new RegExp(`TCP port ${portmapPort} .* in use by .*\\(process ${process.pid}\\)`));
     await expect(NfsClient.to(port)).rejects.toThrow('ECONNREFUSED');
     holder.close();
   });

@@ -136,7 +136,7 @@ describe('NFS v3 on files', () => {
     const entries = sampleEntries.map((entry) =>
       entry.path === '/etc/hostname' ? Object.assign(structuredClone(entry), { mode: 0o711 }) : entry,
     );
-    rig.publish({ ...rig.image, manifest: { ...sampleManifest(), entries } });
+    rig.publish(sampleImage(rig.dir, ['192.168.0.0/24'], 3, entries));
     const reply = rig.nfs(4, xdr(rig.handle('/etc/hostname'), 0x3f), { who: user });
     reply.u32();
     postOp(reply);
@@ -320,7 +320,7 @@ describe('NFS v3 on files', () => {
     });
 
     it('is checked by size alone where there is no seal', () => {
-      const { seal: _seal, ...unsealed } = sampleImage(rig.dir, ['192.168.0.0/24']);
+      const { seals: _seals, ...unsealed } = sampleImage(rig.dir, ['192.168.0.0/24']);
       rig.publish(unsealed);
       utimesSync(file(), 1, 1);
       expect(read(rig.handle('/usr/big'), 0, 100)).toMatchObject({ status: 0 });

@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { compileImageIndex } from '../../src/model/compile-image-index.ts';
+import { ImageIndex } from '../../src/model/image-index.ts';
 import type { ImageManifest, ManifestEntry } from '../../src/model/image-manifest.ts';
+import { shareSeal } from '../../src/model/image-seal.ts';
 import { parseCidr, type Cidr } from '../../src/model/ipv4.ts';
-import type { PublishedImage } from '../../src/nfs/nfs-service.ts';
+import type { SharedImage } from '../../src/nfs/export-table.ts';
 
 const facts = { mode: 0o755, uid: 0, gid: 0, mtimeSeconds: 1_700_000_000, mtimeNanoseconds: 5 };
 
@@ -46,7 +49,7 @@ export const sampleEntries: readonly ManifestEntry[] = [
   ...Array.from({ length: 300 }, (_, number) => ({ ...file('/etc/empty'), path: `/many/name-${number}` })),
 ];
 
-export function sampleManifest(version = 3): ImageManifest {
+export function sampleManifest(version = 3, entries = sampleEntries): ImageManifest {
   return {
     image: 'dom0',
     version,
@@ -54,7 +57,7 @@ export function sampleManifest(version = 3): ImageManifest {
     writablePaths: [],
     recipeSha256: '0'.repeat(64),
     builtMs: 0,
-    entries: sampleEntries,
+    entries,
   };
 }
 
@@ -65,9 +68,9 @@ export function cidr(text: string): Cidr {
 }
 
 /** Writes the blobs below `dir` and seals them, as publishing does. */
-export function sampleImage(dir: string, readers: readonly string[], version = 3): PublishedImage {
+export function sampleImage(dir: string, readers: readonly string[], version = 3, entries = sampleEntries): Required<SharedImage> {
   const blobDir = join(dir, 'blobs');
-  const seal: Record<string, { inode: string; mtimeNs: string }> = {};
+  const seal: Record<string, { inode: number; mtimeNs: string }> = {};
   for (const bytes of Object.values(contents)) {
     const digest = sha256(bytes);
     const path = blobFile(blobDir, digest);
@@ -75,15 +78,16 @@ export function sampleImage(dir: string, readers: readonly string[], version = 3
     writeFileSync(path, bytes);
     chmodSync(path, 0o444);
     const { ino, mtimeNs } = statSync(path, { bigint: true });
-    seal[digest] = { inode: String(ino), mtimeNs: String(mtimeNs) };
+    seal[digest] = { inode: Number(ino), mtimeNs: String(mtimeNs) };
   }
+  const index = compileImageIndex(sampleManifest(version, entries));
   return {
     ref: { image: 'dom0', version },
     contentId: sha256(Buffer.from(`dom0@${version}`)),
-    manifest: sampleManifest(version),
+    index,
     blobDir,
     readers: readers.map(cidr),
-    seal,
+    seals: shareSeal(new ImageIndex(index), seal),
   };
 }
 
