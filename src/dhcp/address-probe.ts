@@ -100,7 +100,7 @@ export class AddressProbe {
     try {
       return this.#parts.neighbours.neighbours();
     } catch (error) {
-      this.#parts.log.warn({ error }, 'the neighbour table cannot be read; pool addresses are offered without a probe');
+      this.#parts.log.warn({ err: error }, 'the neighbour table cannot be read; pool addresses are offered without a probe');
       return new Map();
     }
   }

@@ -328,7 +328,7 @@ export class LeaseBook {
   #record(lease: Lease): void {
     this.#enter(lease);
     this.#commits.add([lease]).catch((error: unknown) => {
-      this.#log.error({ error, address: lease.address, state: lease.state }, 'a lease could not be written');
+      this.#log.error({ err: error, address: lease.address, state: lease.state }, 'a lease could not be written');
     });
   }
 

@@ -37,8 +37,12 @@ const MINIMUM_BYTES = 300;
 const FIXED_BYTES = 240;
 const LONGEST_OPTION = 255;
 
+/** More than any client sends; beyond it, joining thousands of parts of one option would hold up everybody else. */
+const LONGEST_PACKET = 4096;
+
 /** Padding after END is allowed: real ROMs pad. Throws WireError. Option values are views of `bytes`. */
 export function decodeDhcp(bytes: Uint8Array): DhcpPacket {
+  if (bytes.length > LONGEST_PACKET) throw new WireError('too-long', LONGEST_PACKET, `${bytes.length} bytes are no DHCP packet`);
   const reader = new ByteReader(bytes);
   const op = reader.u8('op');
   if (op !== 1 && op !== 2) throw new WireError('bad-op', 0, `op is ${op}, not a request or reply`);

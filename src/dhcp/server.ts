@@ -2,7 +2,7 @@ import { WireError } from '../bytes/wire-error.ts';
 import type { Clock } from '../clock.ts';
 import { DropLog, type Log } from '../log.ts';
 import type { BootObserver, DhcpMessageName } from '../model/boot-trace.ts';
-import { cidrContains, formatIpv4, type Ipv4 } from '../model/ipv4.ts';
+import { broadcastAddress, cidrContains, formatIpv4, type Ipv4 } from '../model/ipv4.ts';
 import { macOfBytes, type Mac } from '../model/mac.ts';
 import type { Subnet } from '../model/subnet.ts';
 import type { NeighbourTable } from '../net/neighbour-table.ts';
@@ -11,6 +11,7 @@ import { AddressProbe } from './address-probe.ts';
 import type { BootAdvisor } from './boot-advisor.ts';
 import { Conversation, requestName, type Outcome, type RequestName } from './conversation.ts';
 import type { LeaseBook } from './lease-book.ts';
+import { optionCode } from './option-code.ts';
 import { decodeDhcp, encodeDhcp, type DhcpPacket } from './packet.ts';
 import { replyDestination } from './reply-destination.ts';
 import { RivalWatch } from './rival-watch.ts';
@@ -42,6 +43,8 @@ interface Heard {
 /** Ethernet, the only hardware whose addresses we know (RFC 1700). */
 const ETHERNET = 1;
 const MAX_HOPS = 16;
+/** Options 61 and 82 go back unchanged. */
+const LONGEST_ECHO = 255;
 
 /** Receives, asks, answers. What a machine boots, and who gets which address, is decided elsewhere. */
 export class DhcpServer {
@@ -147,7 +150,9 @@ export class DhcpServer {
     const { subnets } = this.#parts;
     const near = packet.giaddr === 0 ? packet.ciaddr : packet.giaddr;
     const byAddress = near === 0 ? undefined : subnets.find(({ cidr }) => cidrContains(cidr, near));
-    if (byAddress !== undefined || packet.giaddr !== 0) return byAddress;
+    if (byAddress !== undefined) return isHost(byAddress, near) ? byAddress : undefined;
+    // An answer to an INFORM goes to the address that it names: not to any in the world.
+    if (packet.giaddr !== 0 || (near !== 0 && requestName(packet) === 'INFORM')) return undefined;
     return subnets.find((subnet) => subnet.interface === where.interface || subnet.serverAddress === where.address);
   }
 
@@ -190,11 +195,12 @@ export class DhcpServer {
   }
 
   #fail(heard: Heard, error: unknown): void {
+    const { mac, subnet } = heard;
     this.#parts.log.error(
-      { error, mac: heard.mac, subnet: heard.subnet.name },
+      { err: error, mac, subnet: subnet.name },
       'the lease could not be written, so there is no ACK; the client will ask again',
     );
-    this.#ignore(heard.mac, 'the lease could not be written');
+    this.#ignore(mac, 'the lease could not be written');
   }
 
   #observe(heard: Heard, direction: 'received' | 'sent', message: DhcpMessageName, address = 0): void {
@@ -216,11 +222,18 @@ export class DhcpServer {
   }
 }
 
+/** No host has the first or the last address of a network, and what we send there everybody gets. */
+function isHost({ cidr }: Subnet, address: number): boolean {
+  return cidrContains(cidr, address) && address !== cidr.network && address !== broadcastAddress(cidr);
+}
+
 /** What no server of ours answers, whatever it asks. The texts are a closed set: drops are counted by them. */
 function whyNotOurs(packet: DhcpPacket): string | undefined {
   if (packet.op !== 'request') return 'a reply on the server port';
   if (packet.htype !== ETHERNET || packet.chaddr.length !== 6) return 'hardware other than Ethernet';
   const isGroup = ((packet.chaddr[0] ?? 0) & 1) === 1;
   if (isGroup || packet.chaddr.every((byte) => byte === 0)) return 'a hardware address that no NIC has';
+  const echoed = [optionCode.clientId, optionCode.relayAgent].map((code) => packet.options.get(code)?.length ?? 0);
+  if (Math.max(...echoed) > LONGEST_ECHO) return 'more to be sent back than an answer holds';
   return packet.hops > MAX_HOPS ? 'too many hops' : undefined;
 }
