@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { BootDesk } from './boot/boot-desk.ts';
+import { eventLog } from './boot/event-log.ts';
 import { formatProblem, TemplatesError } from './boot/template-error.ts';
 import { BulkThread } from './bulk-thread.ts';
 import type { Clock } from './clock.ts';
@@ -70,6 +71,7 @@ export async function startApp({ config, subnets, clock, log, onFailure }: AppPa
   await nfs.start();
   started.defer(() => nfs.close());
 
+  const machineNames = new Set(config.objects.machines.map(({ name }) => name));
   desk = await BootDesk.open({
     objects: { ...config.objects, subnets },
     images,
@@ -82,7 +84,7 @@ export async function startApp({ config, subnets, clock, log, onFailure }: AppPa
     secret: secretKey(join(config.stateDir, 'keys', 'boot-token.key')),
     clock,
     log,
-    listener: (event) => log.info({ event: 'boot', ...event }, `boot ${event.kind}`),
+    listener: eventLog({ log, clock, isMachine: (name) => machineNames.has(name) }),
   });
   const bootDesk = desk;
   started.defer(() => bootDesk.close());

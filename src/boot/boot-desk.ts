@@ -22,6 +22,7 @@ import { LoaderFolder } from './static-files.ts';
 import type { TemplateProblem } from './template-error.ts';
 import type { TemplateSet } from './template-set.ts';
 import { TemplateShelf } from './template-shelf.ts';
+import { withoutToken } from './tree-path.ts';
 
 export interface BootDeskDependencies {
   readonly objects: BootObjects;
@@ -156,9 +157,11 @@ export class BootDesk implements BootObserver {
         return;
       }
       case 'file': {
-        const { atMs, protocol, clientAddress, path, phase, reason } = observation;
-        const attempt = this.#known.attemptAt(clientAddress, path);
-        if (attempt !== undefined) this.#attempts.onFile(attempt, observation);
+        const { atMs, protocol, clientAddress, phase } = observation;
+        const attempt = this.#known.attemptAt(clientAddress, observation.path);
+        const path = withoutToken(this.#known.pathOf(observation.path));
+        const reason = observation.reason === undefined ? undefined : withoutToken(observation.reason);
+        if (attempt !== undefined) this.#attempts.onFile(attempt, { ...observation, path, ...(reason !== undefined && { reason }) });
         else if (phase === 'refused' || phase === 'missing')
           this.#attempts.onIgnored(undefined, {
             kind: 'ignored',

@@ -56,6 +56,13 @@ export class KnownClients {
     return { path };
   }
 
+  /** The path as it was asked for, but what comes behind a token where one is before it. */
+  pathOf(path: string): string {
+    const normal = normalTreePath(path);
+    const meant = normal === undefined ? undefined : this.readPath(normal).path;
+    return meant === undefined || meant === normal ? path : meant;
+  }
+
   /** The newest attempt of whoever stands behind an address, asking for a path. */
   attemptAt(address: Ipv4, path?: string): Attempt | undefined {
     const normal = path === undefined ? undefined : normalTreePath(path);

@@ -17,3 +17,8 @@ export function normalTreePath(path: string): string | undefined {
 export function treePathOfBootFile(file: string): string | undefined {
   return normalTreePath(file.replace(/^[a-z]+:\/\/[^/]*/i, ''));
 }
+
+/** A path or a sentence with one, for people and logs: without the boot token that `/by-token/TOKEN/` may hold. */
+export function withoutToken(text: string): string {
+  return text.replaceAll(/(by-token\/+)[^/\s:]+/g, '$1<boot-token>');
+}

@@ -87,6 +87,22 @@ describe('the boot tree as an identified machine sees it', () => {
     expect(await rig.text(`/by-token/${token}/boot.ipxe`, '10.9.9.9')).toContain(token);
     expect(await rig.text('/by-token/wrong/boot.ipxe', '10.9.9.9')).toMatch(/^missing/);
   });
+
+  it.each(['/by-token/TOKEN/boot.ipxe', 'by-token//TOKEN', '/./by-token/TOKEN/../x', '/by-token/TOKEN/images/dom0@3/vmlinuz'])(
+    'keeps the token of %s out of events, reasons and the store',
+    async (form) => {
+      rig.lease();
+      const token = await rig.token();
+      const path = form.replace('TOKEN', token);
+      for (const clientAddress of [address, '10.9.9.9']) {
+        const file = await rig.desk.open({ clientAddress, path });
+        rig.fetch(path, { clientAddress });
+        rig.fetch(path, { clientAddress, phase: 'missing', reason: reasonOf(file) });
+      }
+      expect(JSON.stringify([rig.events, rig.desk.attemptsOf('post01')])).not.toContain(token);
+      if (form.endsWith('vmlinuz')) expect(rig.stages()).toContain('kernel');
+    },
+  );
 });
 
 describe('who sees what (rule 3)', () => {
