@@ -6,6 +6,7 @@ import type { Ipv4 } from '../model/ipv4.ts';
 import { AddressListeners } from '../net/address-listeners.ts';
 import { describeBindFailure } from '../net/bind-failure.ts';
 import type { BootTree } from './boot-tree.ts';
+import { ClientLimits } from './client-limits.ts';
 import { answerFile } from './file-answer.ts';
 import { FileBytes } from './file-bytes.ts';
 import { answerHello, helloPath } from './hello-answer.ts';
@@ -17,6 +18,8 @@ export interface BootHttpSettings {
   readonly port: number;
   /** An address: a farm that loads at once, and not every connection a broken client can make. */
   readonly maxConnections?: number;
+  /** One machine that loads has two or three. */
+  readonly maxConnectionsPerClient?: number;
   /** From the first byte of a request to its last. */
   readonly requestTimeoutMs?: number;
   /** How long a client may leave bytes of an answer unread. */
@@ -41,11 +44,13 @@ export class BootHttpServer {
   readonly #parts: BootHttpServerParts;
   readonly #drops: DropLog;
   readonly #files = new FileBytes();
+  readonly #limits: ClientLimits;
   readonly #listeners: AddressListeners<Server>;
 
   constructor(parts: BootHttpServerParts) {
     this.#parts = parts;
     this.#drops = new DropLog(parts.log, parts.clock);
+    this.#limits = new ClientLimits({ maxConnections: parts.settings.maxConnectionsPerClient ?? 64, maxPipelined: 16 });
     this.#listeners = new AddressListeners({
       name: 'HTTP',
       port: parts.settings.port,
@@ -91,7 +96,16 @@ export class BootHttpServer {
     });
     server.maxConnections = maxConnections;
     server.timeout = stallTimeoutMs;
-    server.on('request', (request, response) => void this.#answer(request, response));
+    server.on('connection', (socket) => {
+      if (this.#limits.admits(socket)) return;
+      this.#drops.drop('too-many-connections-of-one-client', { client: socket.remoteAddress });
+      socket.destroy();
+    });
+    server.on('request', (request, response) => {
+      if (this.#limits.inTurn(request.socket, () => this.#answer(request, response))) return;
+      this.#drops.drop('too-many-requests-at-once', { client: request.socket.remoteAddress });
+      request.socket.destroy();
+    });
     server.on('dropRequest', () => this.#drops.drop('too-many-connections', { address }));
     server.on('drop', () => this.#drops.drop('too-many-connections', { address }));
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
