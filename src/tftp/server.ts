@@ -14,7 +14,7 @@ export interface TftpSettings {
   readonly port: number;
   /** The largest block that is granted: what fits the smallest MTU on the way. */
   readonly maxBlockBytes: number;
-  /** A request beyond them is dropped, and comes again by the client's own timer. */
+  /** A request beyond them ends one that was never acknowledged; where there is none it is dropped, and comes again by the client's own timer. */
   readonly maxTransfers: number;
   readonly maxTransfersPerClient?: number;
   readonly maxWindowBlocks?: number;
@@ -35,6 +35,7 @@ export interface TftpServerParts {
 
 /** No path of a boot tree is longer; RFC 1350 leaves it open. */
 const maxPathLength = 255;
+const maxRefusalsPerSecond = 50;
 
 /** The read-only TFTP server: a request comes to port 69, its transfer runs on a port of its own. */
 export class TftpServer {
@@ -44,6 +45,8 @@ export class TftpServer {
   /** By local address, client address and client port. */
   readonly #sessions = new Map<string, Session>();
   readonly #perClient = new Map<Ipv4, number>();
+  #second = 0;
+  #spoken = 0;
   readonly #sessionParts: SessionParts;
   #closed = false;
 
@@ -122,7 +125,8 @@ export class TftpServer {
     const refusal = refuse(packet);
     if (refusal !== undefined) {
       channel.send(encodeTftp({ kind: 'error', code: refusal.code, message: refusal.message }), from);
-      this.#observe(from, { phase: 'refused', path: packet.path.slice(0, maxPathLength), bytes: 0, reason: refusal.message });
+      if (this.#maySpeak())
+        this.#observe(from, { phase: 'refused', path: packet.path.slice(0, maxPathLength), bytes: 0, reason: refusal.message });
       return;
     }
     this.#open(channel, packet, from);
@@ -138,7 +142,8 @@ export class TftpServer {
     }
     const { maxTransfers, maxTransfersPerClient = 32 } = this.#parts.settings;
     const ofClient = this.#perClient.get(from.address) ?? 0;
-    if (this.#sessions.size >= maxTransfers) return this.#ignore('too-many-transfers', from, `${maxTransfers} transfers run`);
+    if (this.#sessions.size >= maxTransfers && !this.#endHalfOpen())
+      return this.#ignore('too-many-transfers', from, `${maxTransfers} transfers run`);
     if (ofClient >= maxTransfersPerClient) {
       return this.#ignore('too-many-transfers-of-one-client', from, `${maxTransfersPerClient} transfers of this client run`);
     }
@@ -156,8 +161,19 @@ export class TftpServer {
     void session.run();
   }
 
+  /** Makes room: whoever asked longest ago and never acknowledged anything may not even exist. */
+  #endHalfOpen(): boolean {
+    for (const session of this.#sessions.values()) {
+      if (!session.untouched) continue;
+      void session.close('others need its place', false);
+      return true;
+    }
+    return false;
+  }
+
   #ignore(reason: string, from: UdpPeer, detail: string): void {
     this.#drops.drop(reason, { client: from.address, port: from.port, detail });
+    if (!this.#maySpeak()) return;
     this.#parts.observer.observe({
       kind: 'ignored',
       atMs: this.#parts.clock.now(),
@@ -165,6 +181,13 @@ export class TftpServer {
       clientAddress: from.address,
       reason: detail,
     });
+  }
+
+  /** Of packets that are dropped at once: a flood of them must not reach the control thread. */
+  #maySpeak(): boolean {
+    const second = Math.floor(this.#parts.clock.monotonic() / 1000);
+    if (second !== this.#second) [this.#second, this.#spoken] = [second, 0];
+    return this.#spoken++ < maxRefusalsPerSecond;
   }
 
   #observe(from: UdpPeer, seen: Seen): void {

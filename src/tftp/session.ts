@@ -64,6 +64,11 @@ export class Session {
     return this.#listener.local.address;
   }
 
+  /** The client has not acknowledged anything yet. */
+  get untouched(): boolean {
+    return this.#transfer?.untouched ?? true;
+  }
+
   /** Whether a request from the same client port is this one again: then it is answered here and begins nothing. */
   repeats(request: TftpRequest): boolean {
     if (JSON.stringify(request) !== JSON.stringify(this.#request)) return false;

@@ -123,7 +123,7 @@ describe('a request to the TFTP server', () => {
     expect(rig.seen).toMatchObject([{ phase: 'aborted', reason: expect.stringContaining('ENOENT') }]);
   });
 
-  it('is dropped with a reason where it is malformed, and each drop is counted but not each one logged', async () => {
+  it('is dropped with a reason where it is malformed, but a flood of them neither fills the log nor reaches the control thread', async () => {
     const { rig, client } = await started();
     for (let count = 0; count < 100; count++) client.say(Uint8Array.of(0, 1, 0x41));
     client.say(Uint8Array.of(0));
@@ -131,7 +131,11 @@ describe('a request to the TFTP server', () => {
     await rig.pass(20);
     expect(client.kinds).toBe('');
     expect(rig.log.lines.filter(({ fields }) => fields['reason'] === 'malformed-truncated')).toHaveLength(10);
-    expect(rig.seen).toHaveLength(102);
+    expect(rig.seen).toHaveLength(50);
+    rig.clock.advance(1000);
+    client.say(Uint8Array.of(0));
+    await rig.pass(20);
+    expect(rig.seen).toHaveLength(51);
     expect(rig.seen[0]).toMatchObject({ kind: 'ignored', protocol: 'tftp', clientAddress });
   });
 
@@ -241,10 +245,25 @@ describe('a running TFTP transfer', () => {
 describe('the limits of the TFTP server', () => {
   it('drops a request beyond the transfers of all clients; the client asks again and is served when there is room', async () => {
     const { rig } = await started({ settings: { maxTransfers: 3 } });
-    const clients = await Promise.all(['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4'].map((from) => rig.get({ path: '/f' }, from)));
+    const addresses = ['10.0.0.1', '10.0.0.2', '10.0.0.3'];
+    const clients = await Promise.all(addresses.map((from) => rig.get({ path: '/f' }, from)));
+    // All three have acknowledged their first block.
+    await rig.run(() => clients.every(({ bytes }) => bytes.length > 512));
+    clients.push(await rig.get({ path: '/f' }, '10.0.0.4'));
     await rig.run(() => clients.every(({ done }) => done));
     expect(clients.map(({ bytes }) => bytes.length)).toEqual([2_000, 2_000, 2_000, 2_000]);
     expect(rig.seen.filter(({ kind }) => kind === 'ignored')).toMatchObject([{ reason: '3 transfers run' }]);
+  });
+
+  it('serves a client although requests of others, who never say more, have taken every place', async () => {
+    const { rig } = await started({ settings: { maxTransfers: 20 } });
+    for (let port = 3_000; port < 3_030; port++) (await ScriptedClient.on(rig, port)).say(rrq('/f'));
+    await rig.pass(20);
+    expect(rig.server.transfers).toBe(20);
+    const client = await rig.get({ path: '/f' }, '10.0.0.4');
+    await rig.run(() => client.done);
+    expect(client.bytes).toHaveLength(2_000);
+    expect(rig.seen.filter(({ kind }) => kind === 'ignored')).toEqual([]);
   });
 
   it('drops a request beyond the transfers of one client', async () => {
