@@ -77,9 +77,12 @@ export class Lab {
 
 /** tcpdump says that it listens once it does: a machine that is switched on later is captured from its first packet. */
 async function startCapture(network: LabNetwork, file: string): Promise<ChildProcess> {
-  const tcpdump = network.spawn(['tcpdump', '-i', network.bridge, '-Z', 'root', '-s', '0', '-B', '16384', '-U', '-w', file], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const tcpdump = network.spawn(
+    ['tcpdump', '-i', network.bridge, '-Z', 'root', '-s', '0', '-B', '16384', '--immediate-mode', '-U', '-w', file],
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
   let said = '';
   await new Promise<void>((resolve, reject) => {
     tcpdump.stderr?.on('data', (chunk: Buffer) => {

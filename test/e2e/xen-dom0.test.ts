@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { publishTree } from '../../src/images/publish.ts';
 import { ImageRepository } from '../../src/images/repository.ts';
 import { parseHello } from '../../src/lab/dom0-hello.ts';
@@ -67,6 +67,11 @@ beforeAll(async () => {
   published = await publishBroken(images);
   await run.up('post01');
   await power.console.waitFor(/virtdom: hello accepted/, 60_000);
+  // tcpdump writes behind the packets, on a busy machine by seconds.
+  await vi.waitUntil(() => readCapture(run.captureFile, `http.request.method == POST && ip.src == ${address}`, []).length > 0, {
+    timeout: 20_000,
+    interval: 500,
+  });
 });
 afterAll(() => run?.close());
 

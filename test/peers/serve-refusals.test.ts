@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -15,20 +15,20 @@ interface Refusal {
 }
 
 /** Runs `virtdom serve` to its end: it must refuse to start. Where it serves, it is ended after 20 seconds. */
-function serveOnce(rig: ServeRig, configFile: string, ...before: readonly string[]): Refusal {
-  const argv = [
-    'netns',
-    'exec',
-    rig.network.namespace,
-    'timeout',
-    '20',
-    ...before,
-    join(project, 'bin/virtdom'),
-    'serve',
-    '--config',
-    configFile,
-  ];
-  const { status, stderr } = spawnSync('ip', argv, { encoding: 'utf8' });
+function serveOnce(rig: ServeRig, configFile: string): Refusal {
+  return runInNetwork(rig, [join(project, 'bin/virtdom'), 'serve', '--config', configFile]);
+}
+
+/** As nobody, who may not look into the folder that the checkout lies in: it is mounted where he may. */
+function serveAsNobody(rig: ServeRig, configFile: string): Refusal {
+  const checkout = join(rig.dir, 'checkout');
+  mkdirSync(checkout, { recursive: true });
+  const script = 'mount --bind "$1" "$2" && exec setpriv --reuid=65534 --regid=65534 --clear-groups "$2/bin/virtdom" serve --config "$3"';
+  return runInNetwork(rig, ['sh', '-c', script, 'sh', project, checkout, configFile]);
+}
+
+function runInNetwork(rig: ServeRig, command: readonly string[]): Refusal {
+  const { status, stderr } = spawnSync('ip', ['netns', 'exec', rig.network.namespace, 'timeout', '20', ...command], { encoding: 'utf8' });
   return { code: status, text: stderr };
 }
 
@@ -108,7 +108,7 @@ describe('a port that is not to be had', () => {
     const config = otherConfig(rig, `plain-${port.replaceAll(/\W/g, '-')}`, settings);
     chmodSync(rig.dir, 0o755);
     chmodSync(join(config, '..'), 0o777);
-    const { code, text } = serveOnce(rig, config, 'setpriv', '--reuid=65534', '--regid=65534', '--clear-groups');
+    const { code, text } = serveAsNobody(rig, config);
     expect(code).toBe(1);
     expect(text).toContain(
       `virtdom: ${port} needs a privilege that this process lacks: run as root, or with CAP_NET_BIND_SERVICE and CAP_NET_RAW`,
