@@ -62,7 +62,12 @@ export async function startApp({ config, subnets, clock, log, onFailure }: AppPa
   const observer = { observe: (observation: Observation) => desk?.observe(observation) };
 
   const nfs = new NfsService(
-    { ...config.nfs, handleKey: secretKey(join(config.stateDir, 'keys', 'nfs-handle.key')), addresses },
+    {
+      ...config.nfs,
+      handleKey: secretKey(join(config.stateDir, 'keys', 'nfs-handle.key')),
+      addresses,
+      udpClients: subnets.map(({ cidr }) => cidr),
+    },
     { observer, network, clock, log },
   );
   const images = new ServedImages({ images: join(config.stateDir, 'images'), nfs, readers: subnets.map(({ cidr }) => cidr), log });

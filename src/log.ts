@@ -63,10 +63,12 @@ export class DropLog {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #burst: number;
+  readonly #level: 'warn' | 'error';
   readonly #windowMs: number;
   readonly #windows = new Map<string, { startedMs: number; lines: number; suppressed: number }>();
 
-  constructor(log: Log, clock: Clock, burst = 10, windowMs = 10_000) {
+  constructor(log: Log, clock: Clock, burst = 10, windowMs = 10_000, level: 'warn' | 'error' = 'warn') {
+    this.#level = level;
     this.#log = log;
     this.#clock = clock;
     this.#burst = burst;
@@ -80,12 +82,13 @@ export class DropLog {
     if (window !== undefined && nowMs - window.startedMs < this.#windowMs) {
       if (window.lines < this.#burst) {
         window.lines++;
-        this.#log.warn({ ...fields, reason }, 'dropped');
+        this.#log[this.#level]({ ...fields, reason }, 'dropped');
       } else window.suppressed++;
       return;
     }
-    if (window !== undefined && window.suppressed > 0) this.#log.warn({ reason, count: window.suppressed }, 'dropped more, not shown');
+    if (window !== undefined && window.suppressed > 0)
+      this.#log[this.#level]({ reason, count: window.suppressed }, 'dropped more, not shown');
     this.#windows.set(reason, { startedMs: nowMs, lines: 1, suppressed: 0 });
-    this.#log.warn({ ...fields, reason }, 'dropped');
+    this.#log[this.#level]({ ...fields, reason }, 'dropped');
   }
 }

@@ -3,6 +3,8 @@ import type { Ipv4 } from '../model/ipv4.ts';
 import { parseMac, type Mac } from '../model/mac.ts';
 
 const COMPLETE = 0x2;
+/** Asked for every file that a client wants, and the table has a thousand lines on a large farm. */
+const FRESH_MS = 50;
 
 /** Who answered on the directly attached subnets. */
 export interface NeighbourTable {
@@ -14,7 +16,15 @@ export interface NeighbourTable {
 /** Reads the kernel's table, which is the process's network namespace's own. Entries without an answer are left out. */
 export function kernelNeighbours(file = '/proc/net/arp'): NeighbourTable {
   const neighbours = (): ReadonlyMap<Ipv4, Mac> => parseNeighbours(readFileSync(file, 'latin1'));
-  return { neighbours, neighbourMac: (address) => neighbours().get(address) };
+  let known: { readonly atMs: number; readonly table: ReadonlyMap<Ipv4, Mac> } | undefined;
+  return {
+    neighbours,
+    neighbourMac(address) {
+      const nowMs = performance.now();
+      if (known === undefined || nowMs - known.atMs > FRESH_MS) known = { atMs: nowMs, table: neighbours() };
+      return known.table.get(address);
+    },
+  };
 }
 
 export function parseNeighbours(text: string): ReadonlyMap<Ipv4, Mac> {

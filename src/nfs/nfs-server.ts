@@ -3,7 +3,7 @@ import type { Log } from '../log.ts';
 import { DropLog } from '../log.ts';
 import type { Observation } from '../model/boot-trace.ts';
 import type { ImageRef } from '../model/image-manifest.ts';
-import { formatIpv4, type Ipv4 } from '../model/ipv4.ts';
+import { type Cidr, cidrContains, formatIpv4, type Ipv4 } from '../model/ipv4.ts';
 import type { UdpChannel, UdpNetwork } from '../net/udp-channel.ts';
 import { BlobStore } from './blob-store.ts';
 import { ExportTable, type SharedImage } from './export-table.ts';
@@ -33,6 +33,8 @@ export interface NfsServerDependencies {
   readonly ports: NfsPorts;
   /** Portmap and MOUNT are answered by one worker; NFS by each. */
   readonly hasMountd: boolean;
+  /** Where UDP is answered; everywhere where it is not said. */
+  readonly udpClients?: readonly Cidr[];
   readonly network: Pick<UdpNetwork, 'bindAddress'>;
   readonly clock: Clock;
   readonly log: Log;
@@ -43,6 +45,8 @@ export interface NfsServerDependencies {
 const activityMs = 2_000;
 /** Observations of ignored packets in that time: a flood must not reach the control thread. */
 const maxIgnoredPerReport = 20;
+/** A farm that mounts at once, and no client that mounts without end. */
+const maxMountsPerReport = 1_000;
 
 /** What every server of an installation answers to, for portmap. */
 export function mappingsOf(ports: NfsPorts): readonly Mapping[] {
@@ -64,17 +68,21 @@ export class NfsServer {
   readonly #blobs = new BlobStore();
   readonly #services: readonly { readonly port: number; readonly dispatcher: RpcDispatcher; readonly everyWorker: boolean }[];
   readonly #drops: DropLog;
+  readonly #damages: DropLog;
   readonly #tcp: RpcTcpListener[] = [];
   #udp = new Map<Ipv4, UdpChannel[]>();
   /** By address as a number: setting it on each call costs no allocation. */
   readonly #clients = new Map<number, number>();
   #ignored = 0;
+  #mounts = 0;
   #timer: Timer | undefined;
 
   constructor(dependencies: NfsServerDependencies) {
     this.#dependencies = dependencies;
     const { clock, log, ports, handleKey, hasMountd } = dependencies;
     this.#drops = new DropLog(log, clock);
+    // Every client that has the file open reads it again and again.
+    this.#damages = new DropLog(log, clock, 5, 60_000, 'error');
     this.#exports = new ExportTable(handleKey);
     const nfs = nfs3Program({
       exports: this.#exports,
@@ -85,12 +93,15 @@ export class NfsServer {
         this.#clients.set(caller.addressNumber, nowMs);
       },
       damaged: (error, image, caller) => {
-        log.error({ err: error, code: error.code, file: error.file, image: image.path, client: caller.address }, 'an image is damaged');
+        const { code, file } = error;
+        this.#damages.drop('an image is damaged', { err: error, code, file, image: image.path, client: caller.address });
         this.#ignore('an image is damaged: the read was answered with an I/O error', caller.address);
       },
     });
     const mount = mountProgram(this.#exports, {
-      mount: (clientAddress, path, outcome) => dependencies.observe({ kind: 'mount', atMs: clock.now(), clientAddress, path, outcome }),
+      mount: (clientAddress, path, outcome) => {
+        if (++this.#mounts <= maxMountsPerReport) dependencies.observe({ kind: 'mount', atMs: clock.now(), clientAddress, path, outcome });
+      },
     });
     this.#services = [
       { port: ports.port, dispatcher: new RpcDispatcher([nfs], log), everyWorker: true },
@@ -128,7 +139,7 @@ export class NfsServer {
         if (channels.some(({ local }) => local.port === port)) continue;
         try {
           const channel = await this.#dependencies.network.bindAddress(address, port);
-          serveRpcDatagrams(channel, dispatcher, this.#reporter('udp', port));
+          serveRpcDatagrams(channel, dispatcher, this.#reporter('udp', port), this.#mayAsk);
           channels.push(channel);
         } catch (error) {
           failures.push(error);
@@ -137,6 +148,8 @@ export class NfsServer {
     }
     if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join('; '));
   }
+
+  readonly #mayAsk = (address: number): boolean => this.#dependencies.udpClients?.some((subnet) => cidrContains(subnet, address)) ?? true;
 
   publish(image: SharedImage): void {
     const replaced = this.#exports.publish(image);
@@ -173,6 +186,7 @@ export class NfsServer {
   #scheduleReport(): void {
     this.#timer = this.#dependencies.clock.after(activityMs, () => {
       this.#ignored = 0;
+      this.#mounts = 0;
       const clients = [...this.#clients].map(([address, atMs]) => [formatIpv4(address), atMs] as const);
       this.#clients.clear();
       const images = [...this.#exports.images()]

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Log, LogFields } from '../log.ts';
 import type { BootObserver, Observation } from '../model/boot-trace.ts';
 import { formatImageRef, type ImageRef } from '../model/image-manifest.ts';
-import type { Ipv4 } from '../model/ipv4.ts';
+import type { Cidr, Ipv4 } from '../model/ipv4.ts';
 import { probeTcpPort } from '../net/tcp-probe.ts';
 import type { UdpNetwork } from '../net/udp-channel.ts';
 import { ThreadLink } from '../thread.ts';
@@ -23,6 +23,8 @@ export interface NfsSettings {
   readonly handleKey: Uint8Array;
   /** Our own addresses, for UDP: {@link NfsService.setAddresses} changes them. */
   readonly addresses: readonly Ipv4[];
+  /** Where UDP is answered; everywhere where it is not said. */
+  readonly udpClients?: readonly Cidr[];
 }
 
 export interface NfsDependencies {
@@ -39,6 +41,7 @@ export interface WorkerSettings {
   readonly handleKey: Uint8Array;
   readonly ports: NfsPorts;
   readonly hasMountd: boolean;
+  readonly udpClients?: readonly Cidr[];
 }
 
 /** What the control thread asks of a worker. */
@@ -160,7 +163,13 @@ export class NfsService {
 
   /** Starts a slot's worker and brings it up to date. */
   async #run(slot: Slot): Promise<void> {
-    const workerData: WorkerSettings = { handleKey: this.#settings.handleKey, ports: this.#ports, hasMountd: slot.number === 0 };
+    const { handleKey, udpClients } = this.#settings;
+    const workerData: WorkerSettings = {
+      handleKey,
+      ports: this.#ports,
+      hasMountd: slot.number === 0,
+      ...(udpClients !== undefined && { udpClients }),
+    };
     const { log, observer, startWorker = startThread } = this.#dependencies;
     const worker = startWorker(workerData, `nfs-${slot.number}`);
     const handlers: ControlHandlers = {

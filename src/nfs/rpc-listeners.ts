@@ -116,12 +116,21 @@ export class RpcTcpListener {
   }
 }
 
-/** RPC over UDP on one local address: a datagram is a call, and its answer a datagram. */
-export function serveRpcDatagrams(channel: UdpChannel, dispatcher: RpcDispatcher, report: DropReport): void {
+/**
+ * RPC over UDP on one local address: a datagram is a call, and its answer a datagram. Whoever can forge its sender could
+ * have the many times longer answers to DUMP sent to anybody, so only these networks are answered.
+ */
+export function serveRpcDatagrams(
+  channel: UdpChannel,
+  dispatcher: RpcDispatcher,
+  report: DropReport,
+  mayAsk: (address: number) => boolean = () => true,
+): void {
   channel.onError((error) => report('socket error', undefined, error.message));
   channel.onDatagram((bytes, from) => {
     const addressNumber = parseIpv4(from.address);
     if (addressNumber === undefined || from.port === 0) return report('impossible sender', from.address, `port ${from.port}`);
+    if (!mayAsk(addressNumber)) return report('a datagram from no subnet of ours', from.address, '');
     const caller = { ...from, addressNumber, localAddress: channel.local.address, transport: 'udp' } as const;
     const reply = new ReplyBatch(false);
     try {

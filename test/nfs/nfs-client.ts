@@ -50,7 +50,12 @@ export class NfsClient {
   }
 }
 
-export async function askUdp(port: number, call: Uint8Array, address = '127.0.0.1'): Promise<{ reply: Buffer; from: string } | undefined> {
+export async function askUdp(
+  port: number,
+  call: Uint8Array,
+  address = '127.0.0.1',
+  from?: string,
+): Promise<{ reply: Buffer; from: string } | undefined> {
   const socket = createSocket('udp4');
   return new Promise((resolve) => {
     const done = (result?: { reply: Buffer; from: string }) => {
@@ -60,7 +65,7 @@ export async function askUdp(port: number, call: Uint8Array, address = '127.0.0.
     };
     const timer = setTimeout(done, 500);
     socket.on('message', (reply, from) => done({ reply, from: from.address }));
-    socket.send(call, port, address);
+    socket.bind(0, ours, () => socket.send(call, port, address));
   });
 }
 
