@@ -54,7 +54,7 @@ export async function askUdp(
   port: number,
   call: Uint8Array,
   address = '127.0.0.1',
-  from?: string,
+  ours?: string,
 ): Promise<{ reply: Buffer; from: string } | undefined> {
   const socket = createSocket('udp4');
   return new Promise((resolve) => {
