@@ -47,6 +47,8 @@ export type HelloResult = { readonly accepted: true } | { readonly accepted: fal
 
 /** An idle Dom0 reads nothing for a long time and still hangs on its address. */
 const readingMs = 3_600_000;
+/** Each costs memory and a row on disk, and a made-up MAC costs its sender nothing. */
+const maxStrangersPerMinute = 1_000;
 
 /**
  * The one place that says what a machine gets: DHCP asks `advise`, TFTP and HTTP `open`, the running system `hello`. It
@@ -59,6 +61,8 @@ export class BootDesk implements BootObserver {
   readonly #known: KnownClients;
   readonly #templates: TemplateShelf;
   readonly #tree: ClientTree;
+  #minute = 0;
+  #strangers = 0;
 
   private constructor(deps: BootDeskDependencies, facts: BootFacts, templates: TemplateShelf) {
     this.#deps = deps;
@@ -96,6 +100,8 @@ export class BootDesk implements BootObserver {
     const machine = this.#facts.machineByMac(client.mac);
     const previous = this.#known.attemptOf(client.mac);
     const opens = message !== 'INFORM' && opensAttempt(client.face, client.mac, previous?.seen, nowMs);
+    if (opens && machine === undefined && subnet.unknown.kind === 'profile' && !this.#admitsStranger(nowMs))
+      return { kind: 'ignore', reason: `over ${maxStrangersPerMinute} unknown clients began to boot within a minute: it will ask again` };
     const decision = decideBoot(client, {
       subnet,
       httpUrl: this.#facts.httpUrl(subnet),
@@ -215,6 +221,12 @@ export class BootDesk implements BootObserver {
   /** The attempts of a machine that are remembered, oldest first. */
   attemptsOf(machineName: string): readonly StoredAttempt[] {
     return this.#attempts.historyOf(machineName).map((attempt) => attempt.toStored());
+  }
+
+  #admitsStranger(nowMs: number): boolean {
+    const minute = Math.floor(nowMs / 60_000);
+    if (minute !== this.#minute) [this.#minute, this.#strangers] = [minute, 0];
+    return this.#strangers++ < maxStrangersPerMinute;
   }
 
   #begin(client: BootClient, subnet: Subnet, decision: BootDecision): void {
