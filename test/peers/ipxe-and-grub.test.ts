@@ -44,6 +44,13 @@ chain tftp://${tftp}/grub.0 || poweroff
 }, 150_000);
 afterAll(() => rig.close());
 
+/** The screen as SeaBIOS writes it to the serial port has jumps of the cursor anywhere, so white space says nothing. */
+function onScreen(text: string): boolean {
+  // oxlint-disable-next-line no-control-regex -- escape sequences of ECMA-48 begin with one
+  const shown = boot.output.replaceAll(/\u001b\[[0-?]*[ -/]*[@-~]/g, '').replaceAll(/\s+/g, '');
+  return shown.includes(text.replaceAll(' ', ''));
+}
+
 describe('the iPXE ROM', () => {
   it('loads a script and a kernel over HTTP and TFTP', () => {
     expect(rig.ends('/boot.ipxe')[0]).toMatch(/^http finished/);
@@ -58,16 +65,16 @@ describe('the iPXE ROM', () => {
 
 describe('GRUB 2', () => {
   it('reads a menu and large files over HTTP', () => {
-    expect(boot.output).toContain('title The menu of post01');
-    expect(boot.output).toContain('The files are identical');
+    expect(onScreen('title The menu of post01'), boot.output).toBe(true);
+    expect(onScreen('The files are identical'), boot.output).toBe(true);
   });
 
   it('reads the middle of a file', () => {
     const bytes = kernel.subarray(2_000_000, 2_000_016).toString('hex').match(/../g) ?? [];
-    expect(boot.output.replaceAll(/\s+/g, ' ')).toContain(`001e8480 ${bytes.join(' ')} |`);
+    expect(onScreen(`001e8480 ${bytes.join(' ')} |`), boot.output).toBe(true);
   });
 
   it('is told that a file is missing, and does not take our words for the file', () => {
-    expect(boot.output).toContain("error: file `/nix' not found");
+    expect(onScreen("error: file `/nix' not found"), boot.output).toBe(true);
   });
 });
