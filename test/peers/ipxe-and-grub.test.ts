@@ -45,10 +45,13 @@ chain tftp://${tftp}/grub.0 || poweroff
 afterAll(() => rig.close());
 
 /** The screen as SeaBIOS writes it to the serial port has jumps of the cursor anywhere, so white space says nothing. */
-function onScreen(text: string): boolean {
+function screen(): string {
   // oxlint-disable-next-line no-control-regex -- escape sequences of ECMA-48 begin with one
-  const shown = boot.output.replaceAll(/\u001b\[[0-?]*[ -/]*[@-~]/g, '').replaceAll(/\s+/g, '');
-  return shown.includes(text.replaceAll(' ', ''));
+  return withoutSpace(boot.output.replaceAll(/\u001b\[[0-?]*[ -/]*[@-~]/g, ''));
+}
+
+function withoutSpace(text: string): string {
+  return text.replaceAll(/\s+/g, '');
 }
 
 describe('the iPXE ROM', () => {
@@ -65,16 +68,16 @@ describe('the iPXE ROM', () => {
 
 describe('GRUB 2', () => {
   it('reads a menu and large files over HTTP', () => {
-    expect(onScreen('title The menu of post01'), boot.output).toBe(true);
-    expect(onScreen('The files are identical'), boot.output).toBe(true);
+    expect(screen()).toContain(withoutSpace('title The menu of post01'));
+    expect(screen()).toContain(withoutSpace('The files are identical'));
   });
 
   it('reads the middle of a file', () => {
     const bytes = kernel.subarray(2_000_000, 2_000_016).toString('hex').match(/../g) ?? [];
-    expect(onScreen(`001e8480 ${bytes.join(' ')} |`), boot.output).toBe(true);
+    expect(screen()).toContain(withoutSpace(`001e8480 ${bytes.join(' ')} |`));
   });
 
   it('is told that a file is missing, and does not take our words for the file', () => {
-    expect(onScreen("error: file `/nix' not found"), boot.output).toBe(true);
+    expect(screen()).toContain(withoutSpace("error: file `/nix' not found"));
   });
 });
