@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { ImageError } from './image-error.ts';
 
@@ -42,11 +43,14 @@ export async function runIsolated(argv: readonly string[], options: CommandOptio
   child.stderr.on('data', take);
   let failure: Error | undefined;
   child.once('error', (error) => void (failure = error));
+  log.once('error', (error) => void (failure ??= error));
   // Close, not exit and not the abort: it comes when the last child has let go of the pipes and so of the files.
   const [code, killedBy] = await new Promise<readonly [number | null, NodeJS.Signals | null]>((resolve) => {
     child.once('close', (...ended) => resolve(ended));
   });
+  // Who reads the error goes on to the log: all of it is there by then.
   log.end();
+  if (!log.closed) await once(log, 'close');
   if (failure !== undefined) throw failure;
   if (code === 0) return;
   const how = killedBy === null ? `ended with ${code}` : `was ended by ${killedBy}`;
