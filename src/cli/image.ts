@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { loadConfig } from '../config.ts';
 import { buildImage, explainBuild, mebibytes } from '../images/build.ts';
 import { deleteImage } from '../images/delete-image.ts';
 import { ImageError } from '../images/image-error.ts';
@@ -14,7 +13,8 @@ import { verifyImage } from '../images/verify.ts';
 import type { ImageRef } from '../model/image-manifest.ts';
 import { formatImageRef, parseImageName } from '../model/image-manifest.ts';
 import { CliError } from './cli-error.ts';
-import { configOption } from './config-option.ts';
+import { configOption, stateDirOf, stateDirOption } from './config-option.ts';
+import type { StateDirOptions } from './config-option.ts';
 
 const project = resolve(import.meta.dirname, '../..');
 
@@ -24,45 +24,38 @@ interface Voice {
   readonly say: (line: string) => void;
 }
 
-interface StateOptions {
-  readonly config: string;
-  readonly stateDir?: string;
-}
-
 /** Adds `virtdom image build|list|verify|delete|digest`. They work on the state directory and need no running server. */
 export function addImageCommands(program: Command): void {
   const terminal = program.configureOutput();
   const voice: Voice = { print: (line) => terminal.writeOut?.(`${line}\n`), say: (line) => terminal.writeErr?.(`${line}\n`) };
   const image = program.command('image').description('make, check and list the images that machines boot');
   const command = (usage: string, description: string): Command =>
-    image
-      .command(usage)
-      .description(description)
-      .addOption(configOption())
-      .option('--state-dir <dir>', 'the state directory, in place of the one that the configuration names');
+    image.command(usage).description(description).addOption(configOption()).addOption(stateDirOption());
 
   command('build <recipe>', 'build an image: the name of a recipe in recipes/, or a recipe file')
     .option('--dry-run', 'only say what would be done')
     .option('--force', 'build although there is a version of the same recipe')
     .option('--refresh', 'fetch all packages again, for their security updates')
-    .action((recipe: string, options: StateOptions & BuildOptions) => run(() => build(voice, recipe, options)));
+    .action((recipe: string, options: StateDirOptions & BuildOptions) => run(() => build(voice, recipe, options)));
 
   command('list', 'list the published versions')
     .option('-o, --output <form>', 'table, json or name', 'table')
-    .action((options: StateOptions & { readonly output: string }) => run(() => list(voice, options)));
+    .action((options: StateDirOptions & { readonly output: string }) => run(() => list(voice, options)));
 
   command('verify <image>', 'read every content of NAME or NAME@VERSION again and compare it with the manifest').action(
-    (name: string, options: StateOptions) => run(() => verify(voice, name, options)),
+    (name: string, options: StateDirOptions) => run(() => verify(voice, name, options)),
   );
 
   command('delete <image>', 'delete NAME@VERSION and the contents that no other version has')
     .requiredOption('--unused', 'your word that no machine runs on it: a running Dom0 loses its root')
-    .action((name: string, options: StateOptions) => run(() => remove(voice, name, options)));
+    .action((name: string, options: StateDirOptions) => run(() => remove(voice, name, options)));
 
   command(
     'digest <image> [folder]',
     'print what a machine with the kernel argument virtdom.check=usr prints when its root is whole',
-  ).action((name: string, folder: string | undefined, options: StateOptions) => run(() => digest(voice, name, folder ?? '/usr', options)));
+  ).action((name: string, folder: string | undefined, options: StateDirOptions) =>
+    run(() => digest(voice, name, folder ?? '/usr', options)),
+  );
 }
 
 interface BuildOptions {
@@ -71,8 +64,8 @@ interface BuildOptions {
   readonly refresh?: boolean;
 }
 
-async function build({ print, say }: Voice, name: string, options: StateOptions & BuildOptions): Promise<void> {
-  const stateDir = findStateDir(options);
+async function build({ print, say }: Voice, name: string, options: StateDirOptions & BuildOptions): Promise<void> {
+  const stateDir = stateDirOf(options);
   const recipe = loadRecipe(recipeFile(name));
   const repository = await ImageRepository.open(join(stateDir, 'images'));
   const request = {
@@ -108,7 +101,7 @@ async function build({ print, say }: Voice, name: string, options: StateOptions 
   }
 }
 
-async function list({ print, say }: Voice, options: StateOptions & { readonly output: string }): Promise<void> {
+async function list({ print, say }: Voice, options: StateDirOptions & { readonly output: string }): Promise<void> {
   const versions = (await openRepository(options)).list();
   if (options.output === 'json') print(JSON.stringify(versions, null, 2));
   else if (options.output === 'name') for (const { ref } of versions) print(formatImageRef(ref));
@@ -135,7 +128,7 @@ function table(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-async function verify({ print, say }: Voice, name: string, options: StateOptions): Promise<void> {
+async function verify({ print, say }: Voice, name: string, options: StateDirOptions): Promise<void> {
   const repository = await openRepository(options);
   const ref = findRef(repository, name);
   const problems = await textProgress((text) => say(text.trimEnd())).stage(`verify ${formatImageRef(ref)}`, (note) =>
@@ -150,21 +143,21 @@ async function verify({ print, say }: Voice, name: string, options: StateOptions
   say(`${formatImageRef(ref)} is what was published`);
 }
 
-async function remove({ say }: Voice, name: string, options: StateOptions): Promise<void> {
+async function remove({ say }: Voice, name: string, options: StateDirOptions): Promise<void> {
   const repository = await openRepository(options);
   if (parseImageName(name)?.version === undefined) throw new ImageError('image-unknown', `say which version: ${name}@1`);
   const { contentsRemoved } = await deleteImage(repository, findRef(repository, name));
   say(`deleted ${name} and ${contentsRemoved} contents that no other version has`);
 }
 
-async function digest({ print }: Voice, name: string, folder: string, options: StateOptions): Promise<void> {
+async function digest({ print }: Voice, name: string, folder: string, options: StateDirOptions): Promise<void> {
   const repository = await openRepository(options);
   const { files, sha256 } = treeDigest((await repository.manifest(findRef(repository, name))).manifest, folder);
   print(`${folder} files=${files} sha256=${sha256}`);
 }
 
-function openRepository(options: StateOptions): Promise<ImageRepository> {
-  return ImageRepository.open(join(findStateDir(options), 'images'));
+function openRepository(options: StateDirOptions): Promise<ImageRepository> {
+  return ImageRepository.open(join(stateDirOf(options), 'images'));
 }
 
 function findRef(repository: ImageRepository, name: string): ImageRef {
@@ -183,10 +176,6 @@ function recipeFile(name: string): string {
   const file = join(project, 'recipes', `${name}.yaml`);
   if (!existsSync(file)) throw new ImageError('recipe-invalid', `there is no recipe ${file}: name one of recipes/, or a file`);
   return file;
-}
-
-function findStateDir({ config, stateDir }: StateOptions): string {
-  return stateDir === undefined ? loadConfig(config).stateDir : resolve(stateDir);
 }
 
 function programVersion(): string {

@@ -1,7 +1,7 @@
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { Command } from 'commander';
-import { loadConfig } from '../config.ts';
-import { configOption } from './config-option.ts';
+import { configOption, stateDirOf, stateDirOption } from './config-option.ts';
+import type { StateDirOptions } from './config-option.ts';
 
 /** Adds `virtdom loader build`. */
 export function addLoaderCommands(program: Command): void {
@@ -11,13 +11,13 @@ export function addLoaderCommands(program: Command): void {
     .command('build')
     .description("make pxegrub and grub2.0 from this system's GRUB, and copy iPXE; does nothing where they are up to date")
     .addOption(configOption())
-    .option('--state-dir <dir>', 'the state directory, in place of the one that the configuration names')
-    .action((options: { config: string; stateDir?: string }) => build(options));
+    .addOption(stateDirOption())
+    .action((options: StateDirOptions) => build(options));
 }
 
-async function build({ config, stateDir }: { config: string; stateDir?: string }): Promise<void> {
+async function build(options: StateDirOptions): Promise<void> {
   const { buildLoaders } = await import('../images/loaders.ts');
-  const dir = join(stateDir === undefined ? loadConfig(config).stateDir : resolve(stateDir), 'loaders');
+  const dir = join(stateDirOf(options), 'loaders');
   const { grubVersion, files, notes } = await buildLoaders(dir);
   for (const note of notes) process.stderr.write(`${note}\n`);
   process.stdout.write(`${files.map((file) => `${dir}/${file}`).join('\n')}\n`);
