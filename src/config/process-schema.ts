@@ -24,7 +24,12 @@ export const processSchema = section('What one virtdom process needs.', {
     {
       port: port('The UDP port that clients ask on.', 69),
       maxBlockBytes: whole('The largest block that is agreed to (RFC 2348). 1468 fits an Ethernet frame.', 512, 65_464, { default: 1468 }),
-      maxTransfers: whole('How many transfers run at a time; more are refused until one ends.', 1, 65_535, { default: 2048 }),
+      maxTransfers: whole(
+        'How many transfers run at a time; one more takes the place of the oldest whose client never acknowledged a block, or waits for one that ends.',
+        1,
+        65_535,
+        { default: 2048 },
+      ),
     },
     true,
   ),
