@@ -97,7 +97,7 @@ export async function startApp({ config, subnets, clock, log, onFailure }: AppPa
   if (problems.length > 0) throw new TemplatesError(problems);
 
   const bulk = new BulkThread({
-    settings: { tftp: config.tftp, http: config.http, addresses },
+    settings: { tftp: { ...config.tftp, clients: subnets.map(({ cidr }) => cidr) }, http: config.http, addresses },
     tree: bootDesk,
     desk: bootDesk,
     observer,

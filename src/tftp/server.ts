@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { DropLog, type Log } from '../log.ts';
 import type { BootObserver } from '../model/boot-trace.ts';
-import type { Ipv4 } from '../model/ipv4.ts';
+import { type Cidr, cidrContains, type Ipv4, parseIpv4 } from '../model/ipv4.ts';
 import { AddressListeners } from '../net/address-listeners.ts';
 import type { UdpChannel, UdpNetwork, UdpPeer } from '../net/udp-channel.ts';
 import { WireError } from '../bytes/wire-error.ts';
@@ -12,6 +12,8 @@ import { FileChunks } from './file-chunks.ts';
 
 export interface TftpSettings {
   readonly port: number;
+  /** Whose requests are answered; everybody's where it is not said. */
+  readonly clients?: readonly Cidr[];
   /** The largest block that is granted: what fits the smallest MTU on the way. */
   readonly maxBlockBytes: number;
   /** A request beyond them ends one that was never acknowledged; where there is none it is dropped, and comes again by the client's own timer. */
@@ -109,6 +111,8 @@ export class TftpServer {
 
   #onRequest(channel: UdpChannel, bytes: Uint8Array, from: UdpPeer): void {
     if (this.#closed) return;
+    // Whoever can forge a sender could have the many times longer answers sent to anybody.
+    if (!this.#mayAsk(from.address)) return this.#ignore('no-client-of-ours', from, 'a request from no subnet of ours');
     let packet: TftpPacket;
     try {
       packet = decodeTftp(bytes);
@@ -130,6 +134,12 @@ export class TftpServer {
       return;
     }
     this.#open(channel, packet, from);
+  }
+
+  #mayAsk(client: Ipv4): boolean {
+    const { clients } = this.#parts.settings;
+    const address = parseIpv4(client);
+    return clients === undefined || (address !== undefined && clients.some((subnet) => cidrContains(subnet, address)));
   }
 
   #open(channel: UdpChannel, request: TftpRequest, from: UdpPeer): void {

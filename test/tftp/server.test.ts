@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { ipv4Number } from '../../src/model/ipv4.ts';
 import type { UdpChannel, UdpPeer } from '../../src/net/udp-channel.ts';
 import { decodeTftp, encodeTftp, type TftpPacket } from '../../src/tftp/packet.ts';
 import { TftpRig, clientAddress, pattern, serverAddress } from './tftp-rig.ts';
@@ -137,6 +138,20 @@ describe('a request to the TFTP server', () => {
     await rig.pass(20);
     expect(rig.seen).toHaveLength(51);
     expect(rig.seen[0]).toMatchObject({ kind: 'ignored', protocol: 'tftp', clientAddress });
+  });
+
+  it('gets neither bytes nor an ERROR where its sender is in no subnet of ours, as a forged one may be', async () => {
+    const { rig, client } = await started({ settings: { clients: [{ network: ipv4Number('10.0.0.0'), prefixLength: 24 }] } });
+    const stranger = await ScriptedClient.on(rig, 2_001, '203.0.113.9');
+    for (const packet of [rrq('/f'), rrq('/nothing'), rrq('/f', 'mail')]) stranger.say(packet);
+    for (let count = 0; count < 100; count++) stranger.say(rrq(''));
+    client.say(rrq('/f'));
+    await rig.pass(20);
+    expect(stranger.kinds).toBe('');
+    expect(client.kinds).toBe('1');
+    expect(rig.asked.map(({ clientAddress: from }) => from)).toEqual([clientAddress]);
+    expect(rig.log.lines.filter(({ fields }) => fields['reason'] === 'no-client-of-ours')).toHaveLength(10);
+    expect(rig.seen.filter(({ kind }) => kind === 'ignored')).toHaveLength(50);
   });
 
   it('that comes again from the same port is no second transfer', async () => {
