@@ -43,8 +43,8 @@ describe('plain Linux on the shared root', () => {
   });
 
   it('reads all of /usr as published, although the server is killed in the middle and stays away for 30 s', async () => {
-    const files = Number((await power.console.waitFor(/check begin \/usr files=(\d+)/, 120_000))[1]);
-    const [, done] = await power.console.waitFor(/check progress (\d+)\//, 200_000);
+    const files = Number((await power.console.waitFor(/check begin \/usr files=(\d+)\n/, 120_000))[1]);
+    const [, done] = await power.console.waitFor(/check progress (\d+)\/\d+\n/, 200_000);
     expect(Number(done)).toBeLessThan(files);
     await run.killServe();
     const killedMs = power.console.lines.at(-1)?.atMs ?? 0;
