@@ -3,6 +3,7 @@ import { CapturedLog } from '../../src/log.ts';
 import type { BootFile, BootFileRequest } from '../../src/model/boot-file.ts';
 import type { Observation } from '../../src/model/boot-trace.ts';
 import { MemoryLan } from '../../src/net/memory-lan.ts';
+import type { BootTree } from '../../src/tftp/boot-tree.ts';
 import { TftpServer, type TftpSettings } from '../../src/tftp/server.ts';
 import { TftpClient, type ClientWish } from './tftp-client.ts';
 
@@ -20,12 +21,12 @@ export class TftpRig {
   readonly server: TftpServer;
 
   /** `delayMs` is one way: a round trip is twice that. */
-  constructor({ delayMs = 5, settings = {}, addresses = [serverAddress] }: RigWish = {}) {
+  constructor({ delayMs = 5, settings = {}, addresses = [serverAddress], tree }: RigWish = {}) {
     this.lan = new MemoryLan({ clock: this.clock, delayMs });
     this.server = new TftpServer({
       settings: { port: 69, maxBlockBytes: 1468, maxTransfers: 100, ...settings },
       addresses,
-      tree: {
+      tree: tree ?? {
         open: (request) => {
           this.asked.push(request);
           return Promise.resolve(this.files.get(request.path) ?? { kind: 'missing', reason: `no ${request.path}` });
@@ -70,6 +71,8 @@ interface RigWish {
   readonly delayMs?: number;
   readonly settings?: Partial<TftpSettings>;
   readonly addresses?: readonly string[];
+  /** In place of `files`. */
+  readonly tree?: BootTree;
 }
 
 /** Bytes that differ from block to block, so that a block in the wrong place shows. */
