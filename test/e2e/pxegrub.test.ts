@@ -13,6 +13,16 @@ const password = '$1$abcd1234$0O3BJtsqKt/qaiOThjENB/';
 const secondServer = '192.168.0.6';
 const countdown = /executed automatically in \d+s\./;
 
+const farm = {
+  loaders: { bios: 'pxegrub', ipxe: 'pxegrub' },
+  menuByOption150: true,
+  menus: [
+    { path: '/grub/{name}.conf', template: 'menu.lst' },
+    { path: '/second/{name}.conf', template: 'menu.lst' },
+  ],
+  image: 'dom0',
+};
+
 let run: LabRun;
 let power: PowerOn;
 
@@ -25,13 +35,7 @@ beforeAll(async () => {
     documents: [
       subnet,
       profile('farm', {
-        loaders: { bios: 'pxegrub', ipxe: 'pxegrub' },
-        menuByOption150: true,
-        menus: [
-          { path: '/grub/{name}.conf', template: 'menu.lst' },
-          { path: '/second/{name}.conf', template: 'menu.lst' },
-        ],
-        image: 'dom0',
+        ...farm,
         // The menu waits for a person, and the server shall say so.
         stageSeconds: { kernel: 3 },
         parameters: {
@@ -45,21 +49,12 @@ beforeAll(async () => {
       }),
       machineDocument('post01', [{ mac, address: '192.168.0.11' }], 'farm'),
       profile('unattended', {
-        loaders: { bios: 'pxegrub', ipxe: 'pxegrub' },
-        menuByOption150: true,
-        menus: [{ path: '/grub/{name}.conf', template: 'menu.lst' }],
-        image: 'dom0',
+        ...farm,
         // A second title: GRUB treats the last one differently.
         parameters: { menuTimeout: 2, menuPasswordMd5: password, chainServer: secondServer },
       }),
       profile('plain', {
-        loaders: { bios: 'pxegrub', ipxe: 'pxegrub' },
-        menuByOption150: true,
-        menus: [
-          { path: '/grub/{name}.conf', template: 'menu.lst' },
-          { path: '/second/{name}.conf', template: 'menu.lst' },
-        ],
-        image: 'dom0',
+        ...farm,
         parameters: {
           menuTimeout: 60,
           menuOnSerial: true,
