@@ -63,11 +63,11 @@ export class DropLog {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #burst: number;
-  readonly #level: 'warn' | 'error';
+  readonly #level: 'info' | 'warn' | 'error';
   readonly #windowMs: number;
   readonly #windows = new Map<string, { startedMs: number; lines: number; suppressed: number }>();
 
-  constructor(log: Log, clock: Clock, burst = 10, windowMs = 10_000, level: 'warn' | 'error' = 'warn') {
+  constructor(log: Log, clock: Clock, burst = 10, windowMs = 10_000, level: 'info' | 'warn' | 'error' = 'warn') {
     this.#level = level;
     this.#log = log;
     this.#clock = clock;
@@ -76,19 +76,19 @@ export class DropLog {
   }
 
   /** `reason` must come from a closed set of texts, not from the packet: it is the key that is counted. */
-  drop(reason: string, fields: LogFields): void {
+  drop(reason: string, fields: LogFields, message = 'dropped'): void {
     const nowMs = this.#clock.monotonic();
     const window = this.#windows.get(reason);
     if (window !== undefined && nowMs - window.startedMs < this.#windowMs) {
       if (window.lines < this.#burst) {
         window.lines++;
-        this.#log[this.#level]({ ...fields, reason }, 'dropped');
+        this.#log[this.#level]({ ...fields, reason }, message);
       } else window.suppressed++;
       return;
     }
     if (window !== undefined && window.suppressed > 0)
       this.#log[this.#level]({ reason, count: window.suppressed }, 'dropped more, not shown');
     this.#windows.set(reason, { startedMs: nowMs, lines: 1, suppressed: 0 });
-    this.#log[this.#level]({ ...fields, reason }, 'dropped');
+    this.#log[this.#level]({ ...fields, reason }, message);
   }
 }

@@ -1,3 +1,5 @@
+import { DeclinedAddresses } from './declined-addresses.ts';
+
 /**
  * Which address of a range to give next. Takes a constant time for each address: never-used ones in order, then those given
  * back longest ago. What cannot be given now is set aside and looked at again when everything else is used up.
@@ -5,6 +7,8 @@
 export class AddressPool {
   readonly first: number;
   readonly last: number;
+  /** Not to be given while there are others. */
+  readonly declined = new DeclinedAddresses();
   #unused: number;
   /** Insertion order is the order of giving back. */
   readonly #returned = new Set<number>();

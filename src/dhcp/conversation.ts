@@ -21,7 +21,8 @@ export type Outcome =
       readonly address?: string;
       readonly reason: string;
     }
-  | { readonly kind: 'done'; readonly reason: string }
+  /** Nothing is sent back. The reasons are a closed set: their lines in the log are counted by them. */
+  | { readonly kind: 'done'; readonly address: string; readonly reason: string }
   | { readonly kind: 'ignored'; readonly reason: string }
   /** The client took the offer of another DHCP server. */
   | { readonly kind: 'foreign'; readonly server: string; readonly reason: string };
@@ -128,13 +129,18 @@ export class Conversation {
     const address = readAddress(packet.options, optionCode.requestedAddress);
     if (address === undefined || !this.#book.decline(client.mac, subnet, address))
       return ignored('a DECLINE of an address that is not its own');
-    return { kind: 'done', reason: `another host answers on ${formatIpv4(address)}: the address is left alone for a while` };
+    const text = formatIpv4(address);
+    const reason =
+      this.#advisor.reservedAddress(client.mac, subnet) === text
+        ? 'another host answers on the address that is reserved for this machine: it is offered to it again after ten seconds'
+        : 'another host answers on the address: it is left alone for ten minutes, as long as there are others';
+    return { kind: 'done', address: text, reason };
   }
 
   #release({ packet, client, subnet }: Question): Outcome {
     if (isForeign(packet, subnet)) return ignored('a RELEASE for another DHCP server');
     if (!this.#book.release(client.mac, packet.ciaddr)) return ignored('a RELEASE of an address that is not its own');
-    return { kind: 'done', reason: 'released' };
+    return { kind: 'done', address: formatIpv4(packet.ciaddr), reason: 'released' };
   }
 
   #inform({ packet, client, subnet }: Question): Outcome {

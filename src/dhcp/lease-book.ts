@@ -15,6 +15,8 @@ import { OfferTable } from './offer-table.ts';
 const OFFER_HOLD_MS = 60_000;
 /** A declined address is left alone for so long; the RFC leaves it to us. */
 const DECLINE_MS = 10 * 60_000;
+/** And for so long by the machine that it is reserved for: one DECLINE, which anybody can forge, must not keep it from booting. */
+const RESERVED_DECLINE_MS = 10_000;
 /** How often addresses that could not be given are looked at again when a pool is used up. */
 const RECONSIDER_MS = 5000;
 
@@ -230,8 +232,8 @@ export class LeaseBook {
   /** Why even the machine that an address is kept for cannot have it now. A stale lease of another machine is no reason. */
   #obstacle(mac: Mac, address: number, rights: AddressRights): string | undefined {
     const lease = this.#byAddress.get(address);
-    if (lease?.state === 'declined' && lease.expiresMs > this.#clock.now())
-      return 'the reserved address was declined: another host answers on it';
+    const ageMs = lease?.state === 'declined' ? this.#clock.now() - lease.grantedMs : RESERVED_DECLINE_MS;
+    if (ageMs >= 0 && ageMs < RESERVED_DECLINE_MS) return 'the reserved address was declined: another host answers on it';
     if (lease !== undefined && lease.mac !== mac && lease.state === 'bound' && rights.addressInUse(lease.address)) {
       return 'the reserved address is in live use by another machine';
     }
@@ -279,12 +281,24 @@ export class LeaseBook {
     const address = pool.take(isFree);
     if (address !== undefined) return address;
     const nowMs = this.#clock.monotonic();
-    if (nowMs - (this.#reconsideredMs.get(subnet.name) ?? Number.NEGATIVE_INFINITY) < RECONSIDER_MS) return undefined;
-    this.#reconsideredMs.set(subnet.name, nowMs);
-    pool.reconsider();
-    const second = pool.take(isFree);
-    if (second === undefined) this.#log.warn({ subnet: subnet.name, mac }, 'no free address in the pool');
+    const reconsider = nowMs - (this.#reconsideredMs.get(subnet.name) ?? Number.NEGATIVE_INFINITY) >= RECONSIDER_MS;
+    if (reconsider) {
+      this.#reconsideredMs.set(subnet.name, nowMs);
+      pool.reconsider();
+    }
+    const second = (reconsider ? pool.take(isFree) : undefined) ?? this.#takeDeclined(pool, rights);
+    if (second === undefined && reconsider) this.#log.warn({ subnet: subnet.name, mac }, 'no free address in the pool');
     return second;
+  }
+
+  /** The one that was declined longest ago, rather than none: perhaps its other host is gone, perhaps there never was one. */
+  #takeDeclined(pool: AddressPool, rights: AddressRights): number | undefined {
+    const address = pool.declined.take((candidate) => {
+      const text = formatIpv4(candidate);
+      return !this.#offers.isHeld(candidate) && !rights.isReserved(text) && !rights.addressInUse(text);
+    });
+    if (address !== undefined) this.#byAddress.delete(address);
+    return address;
   }
 
   #isFree(address: number, rights: AddressRights): boolean {
@@ -311,7 +325,10 @@ export class LeaseBook {
       const lease = this.#byAddress.get(address);
       if (lease === undefined) continue;
       if (lease.expiresMs > wallMs) this.#expiries.add(address, lease.expiresMs);
-      else this.#giveBack(address);
+      else {
+        this.#pools.get(lease.subnet)?.declined.delete(address);
+        this.#giveBack(address);
+      }
     }
   }
 
@@ -341,11 +358,18 @@ export class LeaseBook {
     this.#byAddress.set(address, lease);
     if (lease.state === 'declined') this.#byClient.delete(clientKey(lease.subnet, lease.mac));
     else this.#byClient.set(clientKey(lease.subnet, lease.mac), lease);
+    const pool = this.#pools.get(lease.subnet);
+    pool?.declined.delete(address);
     if (lease.state === 'released') this.#giveBack(address);
     else {
-      this.#pools.get(lease.subnet)?.use(address);
+      pool?.use(address);
       this.#expiries.add(address, lease.expiresMs);
     }
+    if (lease.state !== 'declined' || pool?.contains(address) !== true) return;
+    const tooMany = pool.declined.add(address, lease.mac);
+    if (tooMany === undefined) return;
+    this.#byAddress.delete(tooMany);
+    this.#giveBack(tooMany);
   }
 
   #takeBack(lease: Lease, before: Lease | undefined, elsewhere: Lease | undefined): void {

@@ -53,6 +53,7 @@ export class DhcpServer {
   readonly #conversation: Conversation;
   readonly #drops: DropLog;
   readonly #foreign: DropLog;
+  readonly #releases: DropLog;
   readonly #probe: AddressProbe | undefined;
   readonly #rivals: RivalWatch | undefined;
   readonly #interfaces = new Map<string, UdpChannel>();
@@ -66,6 +67,7 @@ export class DhcpServer {
     this.#conversation = new Conversation(parts);
     this.#drops = new DropLog(parts.log, parts.clock);
     this.#foreign = new DropLog(parts.log, parts.clock, 1, 60_000);
+    this.#releases = new DropLog(parts.log, parts.clock, 10, 10_000, 'info');
     if (parts.neighbours !== undefined) this.#probe = new AddressProbe({ ...parts, neighbours: parts.neighbours });
     if (parts.rivalWatchMs !== undefined) this.#rivals = new RivalWatch({ ...parts, everyMs: parts.rivalWatchMs, ports: this.#ports });
   }
@@ -167,8 +169,7 @@ export class DhcpServer {
         );
         return;
       case 'done':
-        this.#parts.log[heard.name === 'DECLINE' ? 'warn' : 'info']({ mac, subnet: subnet.name, reason: outcome.reason }, heard.name);
-        return;
+        return this.#logDone(heard, outcome);
       case 'foreign':
         // Where we have only our machines, somebody else has the others: that is as it should be.
         if (subnet.mode === 'authoritative')
@@ -182,6 +183,12 @@ export class DhcpServer {
       case 'ignored':
         return this.#ignore(mac, outcome.reason);
     }
+  }
+
+  /** A client can take and give back addresses without end. */
+  #logDone({ name, mac, subnet }: Heard, { address, reason }: Extract<Outcome, { kind: 'done' }>): void {
+    const drops = name === 'DECLINE' ? this.#drops : this.#releases;
+    drops.drop(reason, { mac, subnet: subnet.name, address }, name);
   }
 
   #send(heard: Heard, message: 'OFFER' | 'ACK' | 'NAK', reply: DhcpPacket): void {
