@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import type { Clock } from './clock.ts';
+import type { Clock, Timer } from './clock.ts';
 
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -55,6 +55,13 @@ export class CapturedLog implements Log {
   }
 }
 
+interface DropWindow {
+  readonly startedMs: number;
+  lines: number;
+  suppressed: number;
+  summary?: Timer;
+}
+
 /**
  * Says why packets are dropped without letting a flood fill the disk: at most `burst` lines per reason in `windowMs`,
  * then one line that counts what was left out when the window ends.
@@ -65,7 +72,8 @@ export class DropLog {
   readonly #burst: number;
   readonly #level: 'info' | 'warn' | 'error';
   readonly #windowMs: number;
-  readonly #windows = new Map<string, { startedMs: number; lines: number; suppressed: number }>();
+  readonly #windows = new Map<string, DropWindow>();
+  #closed = false;
 
   constructor(log: Log, clock: Clock, burst = 10, windowMs = 10_000, level: 'info' | 'warn' | 'error' = 'warn') {
     this.#level = level;
@@ -77,18 +85,38 @@ export class DropLog {
 
   /** `reason` must come from a closed set of texts, not from the packet: it is the key that is counted. */
   drop(reason: string, fields: LogFields, message = 'dropped'): void {
-    const nowMs = this.#clock.monotonic();
-    const window = this.#windows.get(reason);
-    if (window !== undefined && nowMs - window.startedMs < this.#windowMs) {
-      if (window.lines < this.#burst) {
-        window.lines++;
-        this.#log[this.#level]({ ...fields, reason }, message);
-      } else window.suppressed++;
+    const window = this.#window(reason);
+    if (window.lines < this.#burst) {
+      window.lines++;
+      this.#log[this.#level]({ ...fields, reason }, message);
       return;
     }
+    window.suppressed++;
+    if (this.#closed) return;
+    window.summary ??= this.#clock.after(window.startedMs + this.#windowMs - this.#clock.monotonic(), () => this.#end(reason));
+  }
+
+  /** Says what was left out until now, and leaves no timer behind. */
+  close(): void {
+    this.#closed = true;
+    for (const reason of this.#windows.keys()) this.#end(reason);
+  }
+
+  #window(reason: string): DropWindow {
+    const nowMs = this.#clock.monotonic();
+    const running = this.#windows.get(reason);
+    if (running !== undefined && nowMs - running.startedMs < this.#windowMs) return running;
+    this.#end(reason);
+    const window: DropWindow = { startedMs: nowMs, lines: 0, suppressed: 0 };
+    this.#windows.set(reason, window);
+    return window;
+  }
+
+  #end(reason: string): void {
+    const window = this.#windows.get(reason);
+    this.#windows.delete(reason);
+    window?.summary?.cancel();
     if (window !== undefined && window.suppressed > 0)
       this.#log[this.#level]({ reason, count: window.suppressed }, 'dropped more, not shown');
-    this.#windows.set(reason, { startedMs: nowMs, lines: 1, suppressed: 0 });
-    this.#log[this.#level]({ ...fields, reason }, message);
   }
 }

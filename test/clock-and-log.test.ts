@@ -28,9 +28,29 @@ describe('DropLog', () => {
     for (let i = 0; i < 5; i++) drops.drop('too short', { from: i });
     drops.drop('bad magic', {});
     expect(log.lines.map((line) => line.fields['reason'])).toEqual(['too short', 'too short', 'bad magic']);
-    clock.advance(1000);
-    drops.drop('too short', {});
-    expect(log.lines.at(-2)).toMatchObject({ fields: { reason: 'too short', count: 3 }, message: 'dropped more, not shown' });
-    expect(log.lines).toHaveLength(5);
+    expect(clock.pendingTimers, 'for the one reason of which something was left out').toBe(1);
+    clock.advance(999);
+    expect(log.lines).toHaveLength(3);
+    clock.advance(1);
+    expect(log.lines.at(-1)).toMatchObject({ fields: { reason: 'too short', count: 3 }, message: 'dropped more, not shown' });
+    clock.advance(10_000);
+    for (let i = 0; i < 3; i++) drops.drop('too short', {});
+    expect(log.lines.slice(4).map((line) => line.message)).toEqual(['dropped', 'dropped']);
+  });
+
+  it('counts the rest at once when it is closed, and keeps no timer', () => {
+    const clock = new HeldClock();
+    const log = new CapturedLog();
+    const drops = new DropLog(log, clock, 1, 1000);
+    for (const reason of ['too short', 'too short', 'bad magic', 'too long', 'too long', 'too long']) drops.drop(reason, {});
+    drops.close();
+    expect(log.lines.slice(3).map(({ fields }) => fields)).toEqual([
+      { reason: 'too short', count: 1 },
+      { reason: 'too long', count: 2 },
+    ]);
+    for (let i = 0; i < 3; i++) drops.drop('too short', {});
+    expect(clock.pendingTimers).toBe(0);
+    drops.close();
+    expect(log.lines.at(-1)).toMatchObject({ fields: { reason: 'too short', count: 2 } });
   });
 });

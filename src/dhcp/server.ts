@@ -92,6 +92,7 @@ export class DhcpServer {
     await Promise.all([...this.#interfaces.values(), ...this.#addresses.values()].map((channel) => channel.close()));
     this.#interfaces.clear();
     this.#addresses.clear();
+    for (const drops of [this.#drops, this.#foreign, this.#releases]) drops.close();
     await this.#parts.book.idle();
   }
 

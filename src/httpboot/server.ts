@@ -71,8 +71,9 @@ export class BootHttpServer {
   }
 
   /** Ends every connection, also in the middle of a file, and resolves when all sockets are closed. */
-  close(): Promise<void> {
-    return this.#listeners.close();
+  async close(): Promise<void> {
+    await this.#listeners.close();
+    this.#drops.close();
   }
 
   /** Where it listens: the port is the kernel's choice where the settings say 0. */

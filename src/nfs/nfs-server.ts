@@ -167,6 +167,7 @@ export class NfsServer {
     this.#udp = new Map();
     await Promise.all([...this.#tcp.map((listener) => listener.close()), ...channels.map((channel) => channel.close())]);
     for (const image of this.#exports.images()) this.#blobs.forget(image.blobs());
+    for (const drops of [this.#drops, this.#damages]) drops.close();
   }
 
   #reporter(transport: Transport, port: number): DropReport {

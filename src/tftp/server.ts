@@ -89,6 +89,7 @@ export class TftpServer {
     this.#closed = true;
     await this.#listeners.close();
     await this.#sessionParts.files.close();
+    this.#drops.close();
   }
 
   /** Transfers that run or are being opened. */

@@ -179,7 +179,7 @@ describe('DhcpServer', () => {
   });
 
   it.each(['DECLINE', 'RELEASE'] as const)('writes ten lines for a flood of %s', async (name) => {
-    const { lan, log, server } = await serve();
+    const { lan, log, clock: time, server } = await serve();
     const client = await Client.join(lan, one);
     for (let count = 0; count < 50; count++) {
       const address = (await client.boot()) ?? '';
@@ -189,5 +189,7 @@ describe('DhcpServer', () => {
     expect(log.lines.filter(({ message }) => message === name)).toHaveLength(10);
     expect(addressOf(await client.send('DISCOVER'))).toBeDefined();
     await server.close();
+    expect(log.lines.at(-1)).toMatchObject({ fields: { count: 40 }, message: 'dropped more, not shown' });
+    expect(time.pendingTimers).toBe(0);
   });
 });

@@ -138,6 +138,12 @@ describe('a request to the TFTP server', () => {
     await rig.pass(20);
     expect(rig.seen).toHaveLength(51);
     expect(rig.seen[0]).toMatchObject({ kind: 'ignored', protocol: 'tftp', clientAddress });
+    await rig.server.close();
+    expect(rig.log.lines.at(-1)).toMatchObject({
+      fields: { reason: 'malformed-truncated', count: 92 },
+      message: 'dropped more, not shown',
+    });
+    expect(rig.clock.pendingTimers).toBe(0);
   });
 
   it('gets neither bytes nor an ERROR where its sender is in no subnet of ours, as a forged one may be', async () => {
