@@ -147,10 +147,13 @@ describe('the declined addresses of a pool', () => {
 
   it('are the last eight of one client, however many it declines', async () => {
     await begin(wide);
+    expect(declineOffer(two)).toBe('10.0.0.100');
     const declined = Array.from({ length: 12 }, () => declineOffer(one));
     expect(new Set(declined).size).toBe(12);
-    const others = Array.from({ length: 12 }, (_, number) => offer(`52:54:00:00:01:${number + 10}`));
-    expect(others.toSorted()).toEqual([...declined.slice(0, 4), ...Array.from({ length: 8 }, (_, number) => `10.0.0.${112 + number}`)]);
+    const others = Array.from({ length: 11 }, (_, number) => offer(`52:54:00:00:01:${number + 10}`));
+    const unused = Array.from({ length: 7 }, (_, number) => `10.0.0.${113 + number}`);
+    expect(others.toSorted()).toEqual([...declined.slice(0, 4), ...unused]);
+    expect(offer(three), 'the oldest of all, now that there is no other').toBe('10.0.0.100');
   });
 
   it('leave addresses for others whatever made-up clients decline', async () => {
