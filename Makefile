@@ -46,7 +46,7 @@ root:
 
 deps-npm: deps-node node_modules/.package-lock.json
 node_modules/.package-lock.json: package-lock.json package.json
-	PATH="$(SYSTEM_PATH)" bin/install-modules
+	@PATH="$(SYSTEM_PATH)" bin/install-modules
 	@touch $@
 
 deps-node:
