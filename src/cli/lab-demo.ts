@@ -7,6 +7,7 @@ import { parseHello } from '../lab/dom0-hello.ts';
 import { labProfile, labSubnet, writeLabFiles } from '../lab/lab-files.ts';
 import { describeEnd, type PowerOn } from '../lab/lab-machine.ts';
 import { ServeProcess, type ServeLine } from '../lab/serve-process.ts';
+import { takeInstanceLock } from '../service/instance-lock.ts';
 import { BootTimeline, formatRow, timelineHead } from './boot-timeline.ts';
 import { BootVerdict, describeFailure, type Verdict } from './boot-verdict.ts';
 import { prepareDemo } from './lab-preparation.ts';
@@ -37,6 +38,7 @@ export class LabDemo {
     const stop = (): void => this.#interrupt.abort();
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
     const { signal } = this.#interrupt;
+    const lock = takeInstanceLock(join(this.#stateDir, 'demo.lock'));
     try {
       const image = await prepareDemo({ project, stateDir: this.#stateDir, write: (text) => void this.#out.write(text), signal });
       rmSync(this.#dir, { recursive: true, force: true });
@@ -47,6 +49,7 @@ export class LabDemo {
       this.#say('\nstopped');
       return 130;
     } finally {
+      lock.release();
       for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(name, stop);
     }
   }
