@@ -27,6 +27,8 @@ async function serve(file: string): Promise<void> {
   dropPrivileges(config.user);
   const log = jsonLog(config.logLevel);
   const ended = Promise.withResolvers<void>();
+  // It is awaited below; a failure while everything starts is told by the start itself.
+  ended.promise.catch(() => {});
   // Loaded late: `virtdom --help` needs none of it.
   const { startApp } = await import('../app.ts');
   const app = await startApp({ config, subnets, clock: systemClock, log, onFailure: ended.reject });
