@@ -8,7 +8,7 @@ import { Attempt, type AttemptPins } from './attempt.ts';
 import { lastStage, nextStage, stageIndex, stagesOfFile } from './attempt-rules.ts';
 import type { AttemptStore, PinnedMenu, StageRecord } from './attempt-store.ts';
 import type { BootEvent, BootListener } from './boot-event.ts';
-import { bootToken } from './boot-token.ts';
+import { bootToken, tokenKey } from './boot-token.ts';
 import { expectedPacket, likelyCauses } from './stuck.ts';
 
 export interface AttemptBookDependencies {
@@ -34,6 +34,7 @@ export class AttemptBook {
   readonly #byMachine = new Map<string, Attempt[]>();
   readonly #byMac = new Map<Mac, Attempt>();
   readonly #byAddress = new Map<Ipv4, Attempt>();
+  /** By the hash of the token: how long a look-up takes says nothing of the token itself. */
   readonly #byToken = new Map<string, Attempt>();
   readonly #saving = new Map<string, Promise<void>>();
   readonly #unsaved = new Set<Attempt>();
@@ -59,8 +60,18 @@ export class AttemptBook {
   async close(): Promise<void> {
     for (const history of this.#byMachine.values()) for (const attempt of history) attempt.watch?.cancel();
     while (this.#saving.size > 0 || this.#unsaved.size > 0) {
-      for (const attempt of this.#unsaved) this.#write(attempt);
+      await Promise.all([...this.#unsaved].map((attempt) => this.saved(attempt)));
       await Promise.all(this.#saving.values());
+    }
+  }
+
+  /** Resolves when all that is known of the attempt by then is written. */
+  async saved(attempt: Attempt): Promise<void> {
+    for (;;) {
+      const written = this.#saving.get(attempt.id);
+      if (written !== undefined) await written;
+      else if (this.#unsaved.has(attempt)) this.#write(attempt);
+      else return;
     }
   }
 
@@ -78,7 +89,7 @@ export class AttemptBook {
   }
 
   ofToken(token: string): Attempt | undefined {
-    return this.#byToken.get(token);
+    return this.#byToken.get(tokenKey(token));
   }
 
   /** Oldest first. */
@@ -172,7 +183,7 @@ export class AttemptBook {
 
   /** The hello of a running system uses its attempt's token up; a second one is refused. */
   redeem(token: string, atMs: number): Redemption {
-    const attempt = this.#byToken.get(token);
+    const attempt = this.ofToken(token);
     if (attempt === undefined) return { accepted: false, reason: 'this boot token is of no attempt that we know' };
     if (attempt !== this.newestOf(attempt.pins.machine.name))
       return { accepted: false, reason: `${attempt.pins.machine.name} was switched on again since: a newer attempt is open` };
@@ -271,7 +282,7 @@ export class AttemptBook {
     history.push(attempt);
     for (const nic of machine.nics) this.#byMac.set(nic.mac, attempt);
     this.#byMac.set(mac, attempt);
-    this.#byToken.set(this.tokenOf(attempt), attempt);
+    this.#byToken.set(tokenKey(this.tokenOf(attempt)), attempt);
     while (history.length > attemptsPerMachine) this.#forget(history.shift());
     if (this.#byMachine.size <= maxMachines) return;
     const [oldest = ''] = this.#byMachine.keys();
@@ -282,7 +293,7 @@ export class AttemptBook {
   #forget(attempt: Attempt | undefined): void {
     if (attempt === undefined) return;
     attempt.watch?.cancel();
-    this.#byToken.delete(this.tokenOf(attempt));
+    this.#byToken.delete(tokenKey(this.tokenOf(attempt)));
     for (const [map, keys] of [
       [this.#byMac, [attempt.pins.mac, ...attempt.pins.machine.nics.map((nic) => nic.mac)]],
       [this.#byAddress, attempt.addresses],

@@ -141,7 +141,7 @@ export class BootDesk implements BootObserver {
   }
 
   /** The running system reports: its boot token ends the attempt, once. */
-  hello(request: { readonly token: string; readonly clientAddress: Ipv4; readonly body: string }): Promise<HelloResult> {
+  async hello(request: { readonly token: string; readonly clientAddress: Ipv4; readonly body: string }): Promise<HelloResult> {
     const atMs = this.#deps.clock.now();
     const { token, clientAddress } = request;
     const attempt = this.#attempts.ofToken(token);
@@ -152,7 +152,9 @@ export class BootDesk implements BootObserver {
         : this.#attempts.redeem(token, atMs);
     if (!result.accepted)
       this.#attempts.onIgnored(attempt, { kind: 'ignored', atMs, protocol: 'http', clientAddress, reason: result.reason });
-    return Promise.resolve(result);
+    // The machine hears yes only when no restart of ours can make the token good again.
+    else if (attempt !== undefined) await this.#attempts.saved(attempt);
+    return result;
   }
 
   observe(observation: Observation): void {

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 
 /**
  * The token that proves a hello to come from this very power-on. It is made anew from the attempt's id wherever it is
@@ -8,4 +8,9 @@ import { createHmac } from 'node:crypto';
  */
 export function bootToken(secret: Uint8Array, attemptId: string): string {
   return createHmac('sha256', secret).update(`virtdom boot token ${attemptId}`).digest('base64url');
+}
+
+/** What a token is looked up by. */
+export function tokenKey(token: string): string {
+  return createHash('sha256').update(token).digest('base64url');
 }

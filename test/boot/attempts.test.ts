@@ -207,6 +207,25 @@ describe('what the first decision pins (rule 5)', () => {
 });
 
 describe('the boot token (rule 7)', () => {
+  it('is accepted only when it is stored as used: no restart makes it good again', async () => {
+    rig.lease();
+    const token = await rig.token();
+    const save = rig.store.save.bind(rig.store);
+    const { promise: written, resolve: write } = Promise.withResolvers<void>();
+    rig.store.save = async (attempt) => {
+      await written;
+      await save(attempt);
+    };
+    let answered = false;
+    const answer = hello(token).finally(() => (answered = true));
+    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(answered).toBe(false);
+    write();
+    expect(await answer).toEqual({ accepted: true });
+    expect((await rig.store.load()).at(-1)?.redeemedMs).toBeDefined();
+  });
+
   it('is used up by one hello; a second is refused and said', async () => {
     rig.boot();
     const token = await rig.token();
