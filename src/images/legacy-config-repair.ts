@@ -7,7 +7,7 @@ export interface LegacyConfigRepair {
 }
 
 /**
- * Repairs GRUB 2's reader of GRUB Legacy menus (`legacycfg.mod`, seen in 2.06): it turns each line into GRUB 2
+ * Repairs GRUB 2's reader of GRUB Legacy menus (`legacycfg.mod`, seen in 2.06 and 2.12): it turns each line into GRUB 2
  * script by a table of texts, and some of that is wrong for menus that machines boot from. Texts are replaced in place by
  * ones of the same length, and only where they occur exactly once: any other module comes back as it was.
  * See docs/decisions/0002-pxegrub-is-grub2.md.
