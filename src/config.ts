@@ -3,22 +3,23 @@ import { dirname, resolve } from 'node:path';
 import type { LogLevel } from './log.ts';
 import type { BootProfile } from './model/boot-profile.ts';
 import type { Machine } from './model/machine.ts';
-import { checkShape, withDefaults } from './config/check-shape.ts';
-import type { SchemaNode } from './config/check-shape.ts';
-import { checkPorts, crossCheck } from './config/cross-checks.ts';
+import { checkShape, withDefaults } from './documents/check-shape.ts';
+import type { SchemaNode } from './documents/check-shape.ts';
+import { checkPorts } from './config/port-checks.ts';
+import { crossCheck } from './machines/cross-checks.ts';
 import { environmentProblem, overlayEnvironment } from './config/environment.ts';
 import type { Environment } from './config/environment.ts';
-import { pathText, readObjects, reporter } from './config/objects.ts';
-import type { ConfiguredSubnet, LabObjects } from './config/objects.ts';
+import { pathText, readObjects, reporter } from './machines/objects.ts';
+import type { ConfiguredSubnet, LabObjects } from './machines/objects.ts';
 import { processSchema } from './config/process-schema.ts';
 import type { ProcessSettings } from './config/process-schema.ts';
-import { ConfigError } from './config/problems.ts';
-import type { ConfigProblem, SourcePosition } from './config/problems.ts';
-import { readYamlFile } from './config/yaml-source.ts';
-import type { ValuePath, YamlDocument } from './config/yaml-source.ts';
+import { ConfigError } from './documents/problems.ts';
+import type { ConfigProblem, SourcePosition } from './documents/problems.ts';
+import { readYamlFile } from './documents/yaml-source.ts';
+import type { ValuePath, YamlDocument } from './documents/yaml-source.ts';
 
-export { ConfigError } from './config/problems.ts';
-export { resolveSubnets } from './config/server-addresses.ts';
+export { ConfigError } from './documents/problems.ts';
+export { resolveSubnets } from './machines/server-addresses.ts';
 
 /** virtdom.yaml and the environment, checked. All paths are absolute; the whole is frozen. */
 export interface Settings {

@@ -9,7 +9,8 @@ const mayImport: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'served-images': ['boot', 'images', 'nfs', 'model'],
   'bulk-thread': ['tftp', 'httpboot', 'net', 'model', 'bulk-worker'],
   'bulk-worker': ['tftp', 'httpboot', 'net', 'model'],
-  config: ['model'],
+  documents: ['model'],
+  config: ['documents', 'machines', 'model'],
   clock: [],
   log: [],
   thread: [],
@@ -23,9 +24,13 @@ const mayImport: Readonly<Record<string, readonly string[] | 'everything'>> = {
   boot: ['model'],
   images: ['model', 'bytes'],
   service: ['net', 'model'],
-  store: ['model', 'dhcp', 'boot'],
+  machines: ['model', 'boot', 'documents'],
+  templates: ['model', 'boot'],
+  events: ['model', 'boot'],
+  api: ['machines', 'templates', 'events', 'boot', 'images', 'documents', 'model'],
+  store: ['model', 'dhcp', 'boot', 'machines', 'templates', 'events', 'api'],
   lab: ['net', 'images', 'model'],
-  cli: ['service', 'config', 'lab', 'images', 'boot', 'app', 'model'],
+  cli: ['service', 'config', 'documents', 'machines', 'store', 'lab', 'images', 'boot', 'api', 'app', 'model'],
 };
 const openToAll = new Set(['clock', 'log', 'thread']);
 

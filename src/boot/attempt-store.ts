@@ -54,6 +54,8 @@ export interface StoredAttempt {
   /** Why it is in this state. */
   readonly reason: string;
   readonly redeemedMs?: number;
+  /** The one-shot boot that it is. Saving an attempt that has used it up deletes it in the same transaction. */
+  readonly oneShot?: { readonly id: string; readonly used: boolean };
 }
 
 /** Where attempts are kept. `save` replaces the attempt of the same id; calls for one id keep their order. */
@@ -61,6 +63,28 @@ export interface AttemptStore {
   /** The newest attempts of each machine, oldest first. */
   load(): Promise<readonly StoredAttempt[]>;
   save(attempt: StoredAttempt): Promise<void>;
+}
+
+export interface AttemptPage {
+  readonly machine?: string;
+  readonly mac?: Mac;
+  readonly profile?: string;
+  readonly states?: readonly AttemptState[];
+  /** By when it was opened. */
+  readonly sinceMs?: number;
+  readonly untilMs?: number;
+  /** Only older ones than this. */
+  readonly before?: { readonly openedMs: number; readonly id: string };
+  readonly limit: number;
+}
+
+/** Attempts of long ago. */
+export interface AttemptArchive {
+  /** Newest first. */
+  page(page: AttemptPage): Promise<readonly StoredAttempt[]>;
+  find(id: string): Promise<StoredAttempt | undefined>;
+  /** Deletes those that ended and were opened before, but for the newest of each machine; returns how many. */
+  prune(beforeMs: number): Promise<number>;
 }
 
 /** Keeps attempts until the process ends: for tests and dry runs. */

@@ -235,7 +235,7 @@ export class BootDesk implements BootObserver {
     if (decision.kind !== 'boot' && decision.kind !== 'local') return;
     const { machine, reason } = decision;
     const { mac } = client;
-    const profile = this.#facts.profile(machine.profile);
+    const profile = machine.profile === undefined ? undefined : this.#facts.profile(machine.profile);
     if (profile === undefined) return;
     const image = decision.kind === 'boot' ? decision.image : undefined;
     const subject = { machine, mac, subnet, profile, httpUrl: this.#facts.httpUrl(subnet), ...(image !== undefined && { image }) };

@@ -99,6 +99,7 @@ export function renderSubject(
   mac: Mac,
   { standIn }: { readonly standIn: boolean },
 ): RenderSubject | string {
+  if (machine.profile === undefined) return `${machine.name} has no profile`;
   const profile = facts.profile(machine.profile);
   const subnet = facts.homeSubnet(machine, mac);
   if (profile === undefined) return `${machine.name} has profile ${machine.profile}, which is not defined`;

@@ -38,6 +38,7 @@ export function decideBoot(client: BootClient, facts: DecisionFacts): BootDecisi
   const found = machineFor(client, facts);
   if (found.kind !== 'machine') return found;
   const { machine, reason } = found;
+  if (machine.profile === undefined) return { kind: 'ignore', reason: `${machine.name} has no profile` };
   const profile = facts.profile(machine.profile);
   if (profile === undefined) return { kind: 'ignore', reason: `${machine.name} has profile ${machine.profile}, which is not defined` };
   if (profile.boot === 'local')
@@ -67,6 +68,7 @@ function machineFor(client: BootClient, { machine, subnet }: DecisionFacts): Fou
   switch (unknown.kind) {
     case 'ignore':
       return { kind: 'ignore', reason: `${client.mac} is no machine of ours, and subnet ${subnet.name} ignores such clients` };
+    case 'pending':
     case 'lease':
       return { kind: 'lease', reason: `${client.mac} is no machine of ours; subnet ${subnet.name} gives such clients an address` };
     case 'profile':

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { Command, CommanderError } from 'commander';
-import { ConfigError } from '../config/problems.ts';
+import { ConfigError } from '../documents/problems.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 
 /** Adds a command, or a group of them, to the program. */

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
-import type { SchemaNode } from './check-shape.ts';
-import { isRecord } from './check-shape.ts';
-import type { ConfigProblem } from './problems.ts';
-import type { ValuePath } from './yaml-source.ts';
+import type { SchemaNode } from '../documents/check-shape.ts';
+import { isRecord } from '../documents/check-shape.ts';
+import type { ConfigProblem } from '../documents/problems.ts';
+import type { ValuePath } from '../documents/yaml-source.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -1,5 +1,5 @@
 import type { Static } from 'typebox';
-import { choice, matching, path, port, section, whole } from './shapes.ts';
+import { choice, matching, path, port, section, whole } from '../documents/shapes.ts';
 import { Type } from 'typebox';
 
 /** virtdom.yaml: what one process needs. */

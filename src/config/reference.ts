@@ -1,6 +1,6 @@
-import type { SchemaNode } from './check-shape.ts';
+import type { SchemaNode } from '../documents/check-shape.ts';
 import { settingsOf, variableName } from './environment.ts';
-import { objectSchemas } from './object-schemas.ts';
+import { objectSchemas } from '../machines/object-schemas.ts';
 import { processSchema } from './process-schema.ts';
 
 /** docs/configuration.md, made from the schemas that check the files: it cannot say anything else than they do. */

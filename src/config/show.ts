@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import type { Config } from '../config.ts';
-import { cidrText } from './objects.ts';
+import { cidrText } from '../machines/objects.ts';
 
 /** The whole configuration as YAML that could be loaded again: the settings, then one document an object. */
 export function showConfig(config: Config): string {

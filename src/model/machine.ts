@@ -18,7 +18,12 @@ export interface Machine {
   readonly nics: readonly Nic[];
   /** As DMI prints it, lower case. UUIDs lie, so it identifies only together with a MAC. */
   readonly uuid?: string;
-  readonly profile: string;
+  /** What it boots; without one it is treated as its subnet treats clients that it does not know. */
+  readonly profile?: string;
+  /** What it may host once it runs. */
+  readonly role?: string;
+  /** It gets no answer, whatever it asks for. */
+  readonly ignored?: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly parameters: Parameters;
 }

@@ -1,4 +1,5 @@
 import type { Cidr, Ipv4 } from './ipv4.ts';
+import type { Parameters } from './machine.ts';
 
 /**
  * How we answer DHCP on a subnet: `authoritative` hands out addresses and says no to wrong ones, `reserved` answers only
@@ -6,10 +7,14 @@ import type { Cidr, Ipv4 } from './ipv4.ts';
  */
 export type SubnetMode = 'authoritative' | 'reserved' | 'proxy' | 'off';
 
-/** What a client that is no known machine gets: nothing, an address without boot files, or the boot of a profile. */
+/**
+ * What a client gets that has no assignment: nothing, an address without boot files, the boot of a profile, or (`pending`) a
+ * short lease and a menu that waits and asks again, until somebody assigns it.
+ */
 export type UnknownPolicy =
   | { readonly kind: 'ignore' }
   | { readonly kind: 'lease' }
+  | { readonly kind: 'pending' }
   | { readonly kind: 'profile'; readonly profile: string };
 
 export interface Subnet {
@@ -28,6 +33,10 @@ export interface Subnet {
   readonly nextServer?: Ipv4;
   readonly leaseSeconds: number;
   readonly unknown: UnknownPolicy;
+  /** Of clients that wait for an assignment. */
+  readonly pendingLeaseSeconds?: number;
+  /** Values for templates; a profile's and a machine's win over them. */
+  readonly parameters?: Parameters;
   /** Sent only where set: etherboot's 128 and 129 as text, 150 as addresses (RFC 5859). */
   readonly option128?: string;
   readonly option129?: string;

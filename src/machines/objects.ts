@@ -5,12 +5,12 @@ import type { Ipv4 } from '../model/ipv4.ts';
 import { parseMac } from '../model/mac.ts';
 import type { Machine, Nic } from '../model/machine.ts';
 import type { Subnet, UnknownPolicy } from '../model/subnet.ts';
-import { checkShape, isRecord, withDefaults, withoutValues } from './check-shape.ts';
+import { checkShape, isRecord, withDefaults, withoutValues } from '../documents/check-shape.ts';
 import { objectSchemas } from './object-schemas.ts';
 import type { MachineDocument, ObjectKind, ProfileDocument, SubnetDocument } from './object-schemas.ts';
-import { didYouMean } from './problems.ts';
-import type { ConfigProblem } from './problems.ts';
-import type { ValuePath, YamlDocument, YamlFile } from './yaml-source.ts';
+import { didYouMean } from '../documents/problems.ts';
+import type { ConfigProblem } from '../documents/problems.ts';
+import type { ValuePath, YamlDocument, YamlFile } from '../documents/yaml-source.ts';
 
 /** A subnet as configured: our own address may still have to be found on its interface. */
 export type ConfiguredSubnet = Omit<Subnet, 'serverAddress'> & { readonly serverAddress?: Ipv4 };

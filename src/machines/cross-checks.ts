@@ -1,31 +1,11 @@
 import { broadcastAddress, cidrContains, ipv4Number, parseIpv4 } from '../model/ipv4.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Subnet } from '../model/subnet.ts';
-import { isRecord } from './check-shape.ts';
+import { isRecord } from '../documents/check-shape.ts';
 import { cidrText, isHostAddress } from './objects.ts';
 import type { ConfiguredSubnet, LabObjects, Placed, Report } from './objects.ts';
-import { didYouMean } from './problems.ts';
-import type { ProcessSettings } from './process-schema.ts';
-import type { ValuePath, YamlDocument } from './yaml-source.ts';
-
-/** Checks that no two servers want one port. */
-export function checkPorts({ dhcp, tftp, http, nfs }: ProcessSettings, report: (path: ValuePath, message: string) => void): void {
-  const portmap = nfs.portmap === 'own' ? ([['nfs.portmap', 111]] as const) : [];
-  const shared = [['nfs.port', nfs.port] as const, ['nfs.mountPort', nfs.mountPort] as const, ...portmap];
-  const udp = [['dhcp.port', dhcp.port] as const, ['tftp.port', tftp.port] as const, ...shared];
-  const tcp = [['http.port', http.port] as const, ...shared];
-  const said = new Set<string>();
-  for (const ports of [udp, tcp]) {
-    const owners = new Map<number, string>();
-    for (const [key, port] of ports) {
-      const owner = owners.get(port);
-      owners.set(port, owner ?? key);
-      if (owner === undefined || said.has(key)) continue;
-      said.add(key);
-      report(key.split('.'), `expected a port of its own, ${port} is the one of ${owner}`);
-    }
-  }
-}
+import { didYouMean } from '../documents/problems.ts';
+import type { YamlDocument } from '../documents/yaml-source.ts';
 
 /** Checks how the objects fit together: names, references, addresses. Objects that were wrong in themselves are left out. */
 export function crossCheck(objects: LabObjects, report: Report): void {
@@ -112,7 +92,7 @@ function checkReferences({ subnets, profiles, machines, brokenProfiles }: LabObj
       report(document, ['unknown'], missing(value.unknown.profile));
   }
   for (const { value, document } of machines) {
-    if (!names.has(value.profile)) report(document, ['profile'], missing(value.profile));
+    if (value.profile !== undefined && !names.has(value.profile)) report(document, ['profile'], missing(value.profile));
   }
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { resolveSubnets } from '../../src/config.ts';
-import { documents, load, subnet } from './config-files.ts';
+import { documents, load, subnet } from '../config/config-files.ts';
 
 const ipv4 = (...addresses: string[]) => addresses.map((address) => ({ family: 'IPv4', address }));
 

@@ -2,7 +2,22 @@ import { Type } from 'typebox';
 import type { Static, TSchema } from 'typebox';
 import { bootStages, defaultStageSeconds } from '../model/boot-profile.ts';
 import { parseImageName } from '../model/image-manifest.ts';
-import { checked, choice, cidr, interfaceName, ipv4, list, mac, matching, name, section, text, uuid, whole, yesNo } from './shapes.ts';
+import {
+  checked,
+  choice,
+  cidr,
+  interfaceName,
+  ipv4,
+  list,
+  mac,
+  matching,
+  name,
+  section,
+  text,
+  uuid,
+  whole,
+  yesNo,
+} from '../documents/shapes.ts';
 
 const bootPath = checked('a path in the boot tree such as pxegrub or /ipxe/undionly.kpxe, or an http URL', (value) =>
   /^https?:\/\//.test(value) ? URL.canParse(value) : isTreePath(value.startsWith('/') ? value : `/${value}`),

@@ -4,8 +4,8 @@ import type { Subnet } from '../model/subnet.ts';
 import { poolCovers } from './cross-checks.ts';
 import { cidrText } from './objects.ts';
 import type { ConfiguredSubnet } from './objects.ts';
-import { ConfigError, didYouMean } from './problems.ts';
-import type { ConfigProblem, SourcePosition } from './problems.ts';
+import { ConfigError, didYouMean } from '../documents/problems.ts';
+import type { ConfigProblem, SourcePosition } from '../documents/problems.ts';
 
 /** What os.networkInterfaces() returns, as far as it matters here. */
 export type NetworkInterfaces = Readonly<Record<string, readonly { readonly family: string; readonly address: string }[] | undefined>>;
