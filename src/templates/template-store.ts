@@ -9,6 +9,8 @@ export interface TemplateVersion {
   /** Wall-clock milliseconds. */
   readonly createdMs: number;
   readonly origin: 'edit' | 'rollback' | 'shipped';
+  /** Of the shipped file when the edit began; absent where there was none. */
+  readonly shippedSha256?: string;
 }
 
 /** Unpublished work on a template: one a template, shared by all who edit it. */
@@ -16,6 +18,8 @@ export interface TemplateDraft {
   readonly text: string;
   /** The version that it began from; 0 is the shipped file. */
   readonly basedOn: number;
+  /** Of the shipped file when the edit began; absent where there was none. */
+  readonly shippedSha256?: string;
   readonly author: string;
   readonly updatedMs: number;
 }
