@@ -37,7 +37,8 @@ export function readYamlFile(file: string, ifMissing: string): YamlFile {
   return parseYamlText(text, file);
 }
 
-function parseYamlText(text: string, file: string): YamlFile {
+/** Likewise of a text; `file` is what its problems call it. */
+export function parseYamlText(text: string, file: string): YamlFile {
   const lines = new LineCounter();
   const parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
   const documents: YamlDocument[] = [];

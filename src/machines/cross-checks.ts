@@ -1,56 +1,73 @@
+import { isRecord } from '../documents/check-shape.ts';
+import { didYouMean } from '../documents/problems.ts';
+import type { ValuePath } from '../documents/yaml-source.ts';
+import type { BootProfile } from '../model/boot-profile.ts';
 import { broadcastAddress, cidrContains, ipv4Number, parseIpv4 } from '../model/ipv4.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
+import type { Mac } from '../model/mac.ts';
+import type { Machine } from '../model/machine.ts';
+import type { OneShot } from '../model/one-shot.ts';
 import type { Subnet } from '../model/subnet.ts';
-import { isRecord } from '../documents/check-shape.ts';
+import type { ObjectKind } from './object-schemas.ts';
+import type { ObjectDocument } from './object-store.ts';
 import { cidrText, isHostAddress } from './objects.ts';
-import type { ConfiguredSubnet, LabObjects, Placed, Report } from './objects.ts';
-import { didYouMean } from '../documents/problems.ts';
-import type { YamlDocument } from '../documents/yaml-source.ts';
+import type { ConfiguredSubnet } from './objects.ts';
 
-/** Checks how the objects fit together: names, references, addresses. Objects that were wrong in themselves are left out. */
-export function crossCheck(objects: LabObjects, report: Report): void {
-  checkNames(objects, report);
-  for (const { value, document } of objects.subnets) checkSubnet(value, document, report);
-  checkOverlaps(objects.subnets, report);
-  checkReferences(objects, report);
-  checkProfiles(objects, report);
-  checkNics(objects, report);
+/** All objects as they would be after a change, and what of them the change touches: only that has to be checked. */
+export interface Candidate {
+  readonly subnets: ReadonlyMap<string, ConfiguredSubnet>;
+  readonly profiles: ReadonlyMap<string, BootProfile>;
+  readonly machines: ReadonlyMap<string, Machine>;
+  readonly oneShots: ReadonlyMap<string, OneShot>;
+  /** The documents that are put. */
+  readonly put: readonly ObjectDocument[];
+  readonly deleted: readonly { readonly kind: ObjectKind; readonly name: string }[];
+  /** The machine that a MAC or an address belongs to already, unless the change gives it free. */
+  ownerOfMac(mac: Mac): string | undefined;
+  ownerOfAddress(address: Ipv4): string | undefined;
+  /** Profiles whose documents are there but wrong: who refers to them is not to blame. */
+  readonly brokenProfiles: ReadonlySet<string>;
+  /** Likewise for addresses that lie in no known subnet. */
+  readonly brokenSubnets: boolean;
 }
 
-function checkNames({ subnets, profiles, machines }: LabObjects, report: Report): void {
-  for (const objects of [subnets, profiles, machines]) {
-    const first = new Map<string, YamlDocument>();
-    for (const { value, document } of objects) {
-      const earlier = first.get(value.name);
-      if (earlier === undefined) first.set(value.name, document);
-      else
-        report(
-          document,
-          ['name'],
-          `expected a name of its own, ${value.name} is taken by the one at line ${earlier.positionOf(['name']).line}`,
-        );
-    }
+export type Blame = (kind: ObjectKind, name: string, path: ValuePath, message: string) => void;
+
+/** Checks how objects fit together: references, addresses, who is still needed. Names are unique already. */
+export function crossCheck(candidate: Candidate, blame: Blame): void {
+  const subnets = candidate.put.filter(({ kind }) => kind === 'Subnet').flatMap(({ name }) => candidate.subnets.get(name) ?? []);
+  for (const subnet of subnets) {
+    checkSubnet(subnet, blame);
+    checkOverlap(subnet, candidate, blame);
+    checkPolicy(subnet, candidate, blame);
   }
+  for (const document of candidate.put) if (document.kind === 'Profile') checkProfile(document, candidate, blame);
+  const machines = candidate.put.filter(({ kind }) => kind === 'Machine').flatMap(({ name }) => candidate.machines.get(name) ?? []);
+  checkMachines(machines, candidate, blame);
+  const { deleted } = candidate;
+  if (subnets.length > 0 || deleted.some(({ kind }) => kind === 'Subnet')) checkSubnetsKept(subnets, machines, candidate, blame);
+  for (const { kind, name } of deleted) if (kind === 'Profile') checkUnused(name, candidate, blame);
 }
 
-function checkSubnet(subnet: ConfiguredSubnet, document: YamlDocument, report: Report): void {
+function checkSubnet(subnet: ConfiguredSubnet, blame: Blame): void {
+  const report = (path: ValuePath, message: string): void => blame('Subnet', subnet.name, path, message);
   for (const key of ['serverAddress', 'router'] as const) {
     const address = subnet[key];
     if (address !== undefined && !isHostAddress(subnet.cidr, address)) {
-      report(document, [key], `expected an address of a host in ${cidrText(subnet.cidr)}, found ${address}`);
+      report([key], `expected an address of a host in ${cidrText(subnet.cidr)}, found ${address}`);
     }
   }
   const { pool } = subnet;
   if (pool === undefined) return;
   const [first, last] = [parseIpv4(pool.first), parseIpv4(pool.last)];
-  if (first === undefined || last === undefined) report(document, ['pool'], 'expected two IPv4 addresses with a dash between them');
-  else if (first > last) report(document, ['pool'], `expected the lower address first, found ${pool.first} before ${pool.last}`);
+  if (first === undefined || last === undefined) report(['pool'], 'expected two IPv4 addresses with a dash between them');
+  else if (first > last) report(['pool'], `expected the lower address first, found ${pool.first} before ${pool.last}`);
   else if (!isHostAddress(subnet.cidr, pool.first) || !isHostAddress(subnet.cidr, pool.last)) {
-    report(document, ['pool'], `expected addresses of hosts in ${cidrText(subnet.cidr)}, found ${pool.first}-${pool.last}`);
+    report(['pool'], `expected addresses of hosts in ${cidrText(subnet.cidr)}, found ${pool.first}-${pool.last}`);
   } else {
-    for (const message of poolCovers(subnet, subnet.serverAddress)) report(document, ['pool'], message);
+    for (const message of poolCovers(subnet, subnet.serverAddress)) report(['pool'], message);
     if (subnet.router !== undefined && inPool(pool, subnet.router)) {
-      report(document, ['pool'], `expected a range without the router's address ${subnet.router}`);
+      report(['pool'], `expected a range without the router's address ${subnet.router}`);
     }
   }
 }
@@ -66,84 +83,153 @@ function inPool(pool: NonNullable<Subnet['pool']>, address: Ipv4): boolean {
   return number >= ipv4Number(pool.first) && number <= ipv4Number(pool.last);
 }
 
-function checkOverlaps(subnets: readonly Placed<ConfiguredSubnet>[], report: Report): void {
-  for (const [index, { value, document }] of subnets.entries()) {
-    const other = subnets
-      .slice(0, index)
-      .find(({ value: earlier }) => earlier.interface === value.interface && overlap(earlier.cidr, value.cidr));
-    if (other === undefined) continue;
-    report(
-      document,
-      ['cidr'],
-      `expected a network of its own on ${value.interface}, ${cidrText(value.cidr)} overlaps ${cidrText(other.value.cidr)} of Subnet ${other.value.name}`,
-    );
-  }
+/** Of two new ones that overlap, the later one is told. */
+function checkOverlap(subnet: ConfiguredSubnet, { subnets, put }: Candidate, blame: Blame): void {
+  const later = put.slice(put.findIndex(({ kind, name }) => kind === 'Subnet' && name === subnet.name));
+  const toldLater = new Set(later.flatMap(({ kind, name }) => (kind === 'Subnet' ? name : [])));
+  const other = [...subnets.values()].find(
+    (each) => !toldLater.has(each.name) && each.interface === subnet.interface && overlap(each.cidr, subnet.cidr),
+  );
+  if (other === undefined) return;
+  const text = `${cidrText(subnet.cidr)} overlaps ${cidrText(other.cidr)} of Subnet ${other.name}`;
+  blame('Subnet', subnet.name, ['cidr'], `expected a network of its own on ${subnet.interface}, ${text}`);
 }
 
 function overlap(a: Subnet['cidr'], b: Subnet['cidr']): boolean {
   return a.network <= broadcastAddress(b) && b.network <= broadcastAddress(a);
 }
 
-function checkReferences({ subnets, profiles, machines, brokenProfiles }: LabObjects, report: Report): void {
-  const names = new Set(profiles.map(({ value }) => value.name).concat(...brokenProfiles));
-  const missing = (profile: string): string => `expected the name of a Profile, there is no ${profile}${didYouMean(profile, names)}`;
-  for (const { value, document } of subnets) {
-    if (value.unknown.kind === 'profile' && !names.has(value.unknown.profile))
-      report(document, ['unknown'], missing(value.unknown.profile));
-  }
-  for (const { value, document } of machines) {
-    if (value.profile !== undefined && !names.has(value.profile)) report(document, ['profile'], missing(value.profile));
-  }
+function checkPolicy({ name, unknown }: ConfiguredSubnet, candidate: Candidate, blame: Blame): void {
+  if (unknown.kind === 'profile') checkReference('Subnet', name, 'unknown', unknown.profile, candidate, blame);
 }
 
-function checkProfiles({ profiles }: LabObjects, report: Report): void {
-  for (const { value, document } of profiles) {
-    if (value.boot === 'network' && isEmpty(document, 'loaders')) {
-      report(document, ['loaders'], 'expected at least one boot file, such as bios: pxegrub, or boot: local');
-    }
-    const seen = new Set<string>();
-    for (const [index, { path }] of value.menus.entries()) {
-      const at = ['menus', index, 'path'];
-      if (seen.has(path)) report(document, at, `expected a path of its own, ${path} stands above already`);
-      if (/^\/(?:images|boot\/v1)(?:\/|$)/.test(path))
-        report(document, at, `expected a path outside /images and /boot/v1, which are virtdom's own`);
-      seen.add(path);
-    }
-    if (value.menuByOption150 && isEmpty(document, 'menus')) {
-      report(document, ['menuByOption150'], 'expected at least one entry in menus, since option 150 names the first');
-    }
+function checkReference(
+  kind: 'Subnet' | 'Machine',
+  name: string,
+  key: string,
+  profile: string,
+  { profiles, brokenProfiles }: Candidate,
+  blame: Blame,
+): void {
+  if (profiles.has(profile) || brokenProfiles.has(profile)) return;
+  const known = [...profiles.keys(), ...brokenProfiles];
+  blame(kind, name, [key], `expected the name of a Profile, there is no ${profile}${didYouMean(profile, known)}`);
+}
+
+function checkProfile(document: ObjectDocument, { profiles }: Candidate, blame: Blame): void {
+  const profile = profiles.get(document.name);
+  if (profile === undefined) return;
+  const report = (path: ValuePath, message: string): void => blame('Profile', profile.name, path, message);
+  if (profile.boot === 'network' && isEmpty(document, 'loaders')) {
+    report(['loaders'], 'expected at least one boot file, such as bios: pxegrub, or boot: local');
+  }
+  const seen = new Set<string>();
+  for (const [index, { path }] of profile.menus.entries()) {
+    const at = ['menus', index, 'path'];
+    if (seen.has(path)) report(at, `expected a path of its own, ${path} stands above already`);
+    if (/^\/(?:images|boot\/v1)(?:\/|$)/.test(path)) report(at, `expected a path outside /images and /boot/v1, which are virtdom's own`);
+    seen.add(path);
+  }
+  if (profile.menuByOption150 && isEmpty(document, 'menus')) {
+    report(['menuByOption150'], 'expected at least one entry in menus, since option 150 names the first');
   }
 }
 
 /** Of what is written, not of what was left of it: a wrong entry has been reported and is no missing one. */
-function isEmpty({ value }: YamlDocument, key: string): boolean {
-  const inner = isRecord(value) ? value[key] : undefined;
-  return inner === undefined || (typeof inner === 'object' && inner !== null && Object.keys(inner).length === 0);
+function isEmpty(document: ObjectDocument, key: string): boolean {
+  const inner = document[key];
+  return inner === undefined || ((isRecord(inner) || Array.isArray(inner)) && Object.keys(inner).length === 0);
 }
 
-function checkNics({ subnets, machines, brokenSubnets }: LabObjects, report: Report): void {
-  const macs = new Map<string, string>();
-  const addresses = new Map<string, string>(
-    subnets.flatMap(({ value }) => (value.serverAddress === undefined ? [] : [[value.serverAddress, 'virtdom itself'] as const])),
-  );
-  for (const { value: subnet } of subnets)
-    if (subnet.router !== undefined) addresses.set(subnet.router, `the router of Subnet ${subnet.name}`);
-  for (const { value: machine, document } of machines) {
-    for (const [index, { mac, address }] of machine.nics.entries()) {
-      const owner = macs.get(mac);
-      if (owner !== undefined) report(document, ['nics', index, 'mac'], `expected a MAC address of its own, ${mac} belongs to ${owner}`);
-      else macs.set(mac, `Machine ${machine.name}`);
+function checkMachines(machines: readonly Machine[], candidate: Candidate, blame: Blame): void {
+  if (machines.length === 0) return;
+  const macs = new Map<Mac, string>();
+  const addresses = ownAddresses(candidate);
+  for (const { name, profile, nics } of machines) {
+    if (profile !== undefined) checkReference('Machine', name, 'profile', profile, candidate, blame);
+    for (const [index, { mac, address }] of nics.entries()) {
+      const owner = macs.get(mac) ?? candidate.ownerOfMac(mac);
+      if (owner === undefined) macs.set(mac, name);
+      else blame('Machine', name, ['nics', index, 'mac'], `expected a MAC address of its own, ${mac} belongs to Machine ${owner}`);
       if (address === undefined) continue;
       const at = ['nics', index, 'address'];
-      const taken = addresses.get(address);
-      if (taken !== undefined) report(document, at, `expected an address of its own, ${address} belongs to ${taken}`);
-      else addresses.set(address, `Machine ${machine.name}`);
-      const subnet = subnets.find(({ value }) => cidrContains(value.cidr, ipv4Number(address)));
-      if (subnet === undefined) {
-        if (!brokenSubnets) report(document, at, `expected an address in one of the subnets, found ${address}`);
-      } else if (!isHostAddress(subnet.value.cidr, address)) {
-        report(document, at, `expected an address of a host in ${cidrText(subnet.value.cidr)}, found ${address}`);
-      }
+      const reserved = candidate.ownerOfAddress(address);
+      const taken = addresses.get(address) ?? (reserved === undefined ? undefined : `Machine ${reserved}`);
+      if (taken === undefined) addresses.set(address, `Machine ${name}`);
+      else blame('Machine', name, at, `expected an address of its own, ${address} belongs to ${taken}`);
+      const problem = placeProblem(address, candidate);
+      if (problem !== undefined) blame('Machine', name, at, problem);
     }
   }
+}
+
+function ownAddresses({ subnets }: Candidate): Map<Ipv4, string> {
+  const addresses = new Map<Ipv4, string>();
+  for (const { serverAddress } of subnets.values()) if (serverAddress !== undefined) addresses.set(serverAddress, 'virtdom itself');
+  for (const { name, router } of subnets.values()) if (router !== undefined) addresses.set(router, `the router of Subnet ${name}`);
+  return addresses;
+}
+
+function placeProblem(address: Ipv4, { subnets, brokenSubnets }: Candidate): string | undefined {
+  const number = ipv4Number(address);
+  for (const { cidr } of subnets.values()) {
+    if (!cidrContains(cidr, number)) continue;
+    return isHostAddress(cidr, address) ? undefined : `expected an address of a host in ${cidrText(cidr)}, found ${address}`;
+  }
+  return brokenSubnets ? undefined : `expected an address in one of the subnets, found ${address}`;
+}
+
+/** Machines that are not changed keep their addresses: a subnet that goes, shrinks or takes one is to blame. */
+function checkSubnetsKept(
+  changed: readonly ConfiguredSubnet[],
+  checkedAlready: readonly Machine[],
+  candidate: Candidate,
+  blame: Blame,
+): void {
+  const skip = new Set(checkedAlready);
+  const homeless: string[] = [];
+  const takers = new Map<string, string[]>();
+  const own = ownAddresses({ ...candidate, subnets: new Map(changed.map((subnet) => [subnet.name, subnet])) });
+  for (const machine of candidate.machines.values()) {
+    if (skip.has(machine)) continue;
+    for (const { address } of machine.nics) {
+      if (address === undefined) continue;
+      const what = `${address} of Machine ${machine.name}`;
+      if (placeProblem(address, candidate) !== undefined) homeless.push(what);
+      const taker = own.get(address);
+      if (taker !== undefined) takers.set(address, [...(takers.get(address) ?? []), what]);
+    }
+  }
+  for (const { name, serverAddress, router } of changed) {
+    for (const [key, address] of [['serverAddress', serverAddress] as const, ['router', router] as const]) {
+      const [what] = (address === undefined ? undefined : takers.get(address)) ?? [];
+      if (what !== undefined) blame('Subnet', name, [key], `expected an address that is free, found ${what}`);
+    }
+  }
+  if (homeless.length === 0) return;
+  const gone = candidate.deleted.filter(({ kind }) => kind === 'Subnet');
+  const message = `in use: it has ${named(homeless)}; give them other addresses or remove them first`;
+  for (const { name } of gone) blame('Subnet', name, [], message);
+  if (gone.length > 0) return;
+  for (const { name, cidr } of changed) {
+    blame('Subnet', name, ['cidr'], `expected a network with ${named(homeless)}, found ${cidrText(cidr)}`);
+  }
+}
+
+function checkUnused(profile: string, { subnets, machines, oneShots }: Candidate, blame: Blame): void {
+  const users: string[] = [];
+  for (const { name, unknown } of subnets.values()) {
+    if (unknown.kind === 'profile' && unknown.profile === profile) users.push(`Subnet ${name} for unknown clients`);
+  }
+  for (const machine of machines.values()) if (machine.profile === profile) users.push(`Machine ${machine.name}`);
+  for (const oneShot of oneShots.values()) {
+    if (oneShot.profile === profile && machines.has(oneShot.machine)) users.push(`the next boot of Machine ${oneShot.machine}`);
+  }
+  if (users.length > 0) blame('Profile', profile, [], `in use by ${named(users)}; give them another profile first`);
+}
+
+/** The first few by name, the others counted. */
+function named(all: readonly string[], few = 5): string {
+  const rest = all.length - few;
+  return rest > 0 ? `${all.slice(0, few).join(', ')} and ${rest} more` : all.join(', ');
 }

@@ -22,13 +22,13 @@ import {
 const bootPath = checked('a path in the boot tree such as pxegrub or /ipxe/undionly.kpxe, or an http URL', (value) =>
   /^https?:\/\//.test(value) ? URL.canParse(value) : isTreePath(value.startsWith('/') ? value : `/${value}`),
 );
-const parameters = () =>
+const parameters = (description: string) =>
   Type.Record(
     Type.String(),
     Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Array(Type.String())], {
       expected: 'text, a number, true or false, or a list of texts',
     }),
-    { description: 'Values that templates use as `parameters.NAME`.', expected: 'names and values', default: {} },
+    { description, expected: 'names and values', default: {} },
   );
 
 const subnetSchema = section('A network that virtdom answers on.', {
@@ -51,10 +51,13 @@ const subnetSchema = section('A network that virtdom answers on.', {
   domain: Type.Optional(text('The domain name (option 15).', 'a domain name')),
   nextServer: Type.Optional(ipv4('Where boot files come from when it is not us.')),
   leaseSeconds: whole('How long a lease lasts.', 60, 31_536_000, { default: 3600 }),
-  unknown: checked('ignore, lease or profile:NAME', (value) => /^(?:ignore|lease|profile:\S+)$/.test(value))(
-    'What a client gets that is no machine here: nothing, an address without boot files, or the boot of a profile.',
+  unknown: checked('ignore, lease, pending or profile:NAME', (value) => /^(?:ignore|lease|pending|profile:\S+)$/.test(value))(
+    'What a client gets that has no profile here: nothing, an address without boot files, a short lease and a menu that waits ' +
+      'until somebody assigns it, or the boot of a profile.',
     { default: 'ignore' },
   ),
+  pendingLeaseSeconds: whole('How long the lease of a client lasts that waits for an assignment.', 30, 86_400, { default: 120 }),
+  parameters: parameters('Values that templates use as `parameters.NAME`, where neither the machine nor its profile has them.'),
   option128: Type.Optional(text('Option 128 as text, for Etherboot.')),
   option129: Type.Optional(text('Option 129 as text, for Etherboot.')),
   option150: Type.Optional(
@@ -100,7 +103,7 @@ const profileSchema = section('A kind of boot.', {
       (value) => parseImageName(value) !== undefined,
     )('The root image: the newest version when the boot begins, or a fixed one.'),
   ),
-  parameters: parameters(),
+  parameters: parameters("Values that templates use as `parameters.NAME`; they win over the subnet's."),
   stageSeconds: section(
     'How long each stage of a boot may take, in seconds from the end of the stage before, until the boot counts as stuck.',
     Object.fromEntries(bootStages.map((stage) => [stage, seconds(stage)])) as Record<
@@ -123,17 +126,22 @@ const machineSchema = section('A computer that boots from us.', {
     { minItems: 1 },
   ),
   uuid: Type.Optional(uuid('Its system UUID, as DMI prints it.')),
-  profile: name('What kind of boot it gets.'),
+  profile: Type.Optional(
+    name('What kind of boot it gets; without one, what its subnet gives to unknown clients.', { defaultText: "the subnet's `unknown`" }),
+  ),
+  role: Type.Optional(name('What it may host once it runs.')),
+  ignored: yesNo('Whether it gets no answer, whatever it asks for.', false),
   labels: Type.Record(Type.String(), Type.String({ expected: 'text' }), {
     description: 'Free names and values.',
     expected: 'names and texts',
     default: {},
   }),
-  parameters: parameters(),
+  parameters: parameters("Values that templates use as `parameters.NAME`; they win over the profile's."),
 });
 
 export const objectSchemas = { Subnet: subnetSchema, Profile: profileSchema, Machine: machineSchema } satisfies Record<string, TSchema>;
 export type ObjectKind = keyof typeof objectSchemas;
+export const objectKinds = ['Subnet', 'Profile', 'Machine'] as const satisfies readonly ObjectKind[];
 export type SubnetDocument = Static<typeof subnetSchema>;
 export type ProfileDocument = Static<typeof profileSchema>;
 export type MachineDocument = Static<typeof machineSchema>;

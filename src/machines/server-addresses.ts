@@ -10,30 +10,42 @@ import type { ConfigProblem, SourcePosition } from '../documents/problems.ts';
 /** What os.networkInterfaces() returns, as far as it matters here. */
 export type NetworkInterfaces = Readonly<Record<string, readonly { readonly family: string; readonly address: string }[] | undefined>>;
 
+/** A subnet with our own address on it, or why we cannot serve it. */
+export type ResolvedSubnet =
+  | { readonly kind: 'served'; readonly subnet: Subnet }
+  | { readonly kind: 'unserved'; readonly name: string; readonly reason: string };
+
+/** Finds our own address on a subnet that does not name it: the first one in its cidr on its interface. */
+export function resolveSubnet(subnet: ConfiguredSubnet, interfaces: NetworkInterfaces): ResolvedSubnet {
+  const found = subnet.serverAddress ?? addressOn(subnet, interfaces);
+  if (typeof found !== 'string') return { kind: 'unserved', name: subnet.name, reason: found.problem };
+  const [reason] = poolCovers(subnet, found);
+  if (reason !== undefined) return { kind: 'unserved', name: subnet.name, reason };
+  return { kind: 'served', subnet: Object.freeze({ ...subnet, serverAddress: found }) };
+}
+
 /**
- * Finds our own address on each subnet that does not name it: the first one in its cidr on its interface.
- * Throws ConfigError for all subnets at once where an interface is missing, or has no such address.
+ * Finds our own address on each subnet. Throws ConfigError for all at once where an interface is missing, or has no such
+ * address: for live changes ask {@link resolveSubnet} one by one.
+ * @param originOf where a subnet stands, if it comes from a file
  */
 export function resolveSubnets(
-  config: {
-    readonly objects: { readonly subnets: readonly ConfiguredSubnet[] };
-    readonly origins: Readonly<Record<string, SourcePosition>>;
-  },
+  subnets: readonly ConfiguredSubnet[],
   interfaces: NetworkInterfaces,
+  originOf: (name: string) => SourcePosition | undefined = () => undefined,
 ): readonly Subnet[] {
   const problems: ConfigProblem[] = [];
-  const subnets: Subnet[] = [];
-  for (const subnet of config.objects.subnets) {
-    const found = subnet.serverAddress ?? addressOn(subnet, interfaces);
-    const [message] = typeof found === 'string' ? poolCovers(subnet, found) : [found.problem];
-    if (message === undefined && typeof found === 'string') subnets.push(Object.freeze({ ...subnet, serverAddress: found }));
+  const served: Subnet[] = [];
+  for (const configured of subnets) {
+    const resolved = resolveSubnet(configured, interfaces);
+    if (resolved.kind === 'served') served.push(resolved.subnet);
     else {
-      const origin = config.origins[`Subnet/${subnet.name}`] ?? { file: 'configuration', line: 0, column: 0 };
-      problems.push({ ...origin, path: `Subnet ${subnet.name}`, message: message ?? '' });
+      const origin = originOf(resolved.name) ?? { file: 'objects', line: 0, column: 0 };
+      problems.push({ ...origin, path: `Subnet ${resolved.name}`, message: resolved.reason });
     }
   }
   if (problems.length > 0) throw new ConfigError(problems);
-  return Object.freeze(subnets);
+  return Object.freeze(served);
 }
 
 function addressOn({ interface: name, cidr }: ConfiguredSubnet, interfaces: NetworkInterfaces): Ipv4 | { readonly problem: string } {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { documents, load, machine, problemsOf, profile, subnet } from './config-files.ts';
+import { readObjectsText } from '../../src/machines/objects-file.ts';
+import { documents, machine, problemsOf, profile, subnet } from './lab-texts.ts';
 
 const second = 'kind: Machine\nname: post02\nprofile: dom0\n';
 
@@ -20,7 +21,7 @@ const faults: readonly (readonly [rule: string, lab: string, problem: string])[]
   [
     'an unknown key unlike any',
     `${subnet}colour: red\n`,
-    'lab.yaml:5:1: Subnet lab: colour: unknown key; known are kind, name, cidr, interface, serverAddress, mode, pool, router, dnsServers, domain, nextServer, leaseSeconds, unknown, option128, option129, option150',
+    'lab.yaml:5:1: Subnet lab: colour: unknown key; known are kind, name, cidr, interface, serverAddress, mode, pool, router, dnsServers, domain, nextServer, leaseSeconds, unknown, pendingLeaseSeconds, parameters, option128, option129, option150',
   ],
   [
     'two subnets of one name',
@@ -75,7 +76,7 @@ const faults: readonly (readonly [rule: string, lab: string, problem: string])[]
   [
     'an unknown policy that there is not',
     `${subnet}unknown: boot\n`,
-    'lab.yaml:5:10: Subnet lab: unknown: expected ignore, lease or profile:NAME, found "boot"',
+    'lab.yaml:5:10: Subnet lab: unknown: expected ignore, lease, pending or profile:NAME, found "boot"',
   ],
   [
     'an unknown policy with a profile that there is not',
@@ -200,29 +201,27 @@ describe('objects', () => {
   });
 
   it('may share addresses and networks on different interfaces', () => {
-    expect(load(documents(subnet, subnet.replace('lab', 'other').replace('br0', 'br1'))).objects.subnets).toHaveLength(2);
+    expect(problemsOf(documents(subnet, subnet.replace('lab', 'other').replace('br0', 'br1')))).toEqual([]);
   });
 
   it('may reserve an address inside the pool', () => {
-    expect(load(documents(`${subnet}pool: 192.168.0.10-192.168.0.20\n`, profile, machine)).objects.machines).toHaveLength(1);
-  });
-});
-
-describe('ports', () => {
-  it('of one protocol are never shared, whatever the order', () => {
-    expect(problemsOf('', 'tftp: { port: 67 }\nhttp: { port: 20048 }\n')).toEqual([
-      'virtdom.yaml:1:1: nfs.mountPort: expected a port of its own, 20048 is the one of http.port',
-      'virtdom.yaml:1:15: tftp.port: expected a port of its own, 67 is the one of dhcp.port',
-    ]);
+    expect(problemsOf(documents(`${subnet}pool: 192.168.0.10-192.168.0.20\n`, profile, machine))).toEqual([]);
   });
 
-  it('are refused once, although TCP and UDP both have the clash', () => {
-    expect(problemsOf('', 'nfs: { port: 111 }\n')).toEqual([
-      'virtdom.yaml:1:6: nfs.portmap: expected a port of its own, 111 is the one of nfs.port',
-    ]);
+  it('may do without a profile, and wait on a subnet that lets them', () => {
+    const text = documents(`${subnet}unknown: pending\npendingLeaseSeconds: 60\n`, machine.replace('profile: dom0', 'ignored: true'));
+    expect(problemsOf(text)).toEqual([]);
   });
 
-  it('of TCP and UDP may be the same', () => {
-    expect(load('', 'http: { port: 69 }').http.port).toBe(69);
+  it('may lean on objects that are not in the file where it need not stand by itself', () => {
+    const { documents: found, problems } = readObjectsText(machine, 'more.yaml', { whole: false });
+    expect(problems).toEqual([]);
+    expect(found).toMatchObject([{ kind: 'Machine', name: 'post01', profile: 'dom0' }]);
+  });
+
+  it('are found again by the pointers that a server answers with (RFC 6901)', () => {
+    const { placeOf } = readObjectsText(documents(subnet, machine), 'lab.yaml');
+    expect(placeOf('Machine', 'post01', '/nics/0/address')).toEqual({ file: 'lab.yaml', line: 8, column: 45 });
+    expect(placeOf('Machine', 'post02', '')).toBeUndefined();
   });
 });
