@@ -10,7 +10,7 @@ const mayImport: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'bulk-thread': ['tftp', 'httpboot', 'net', 'model', 'bulk-worker'],
   'bulk-worker': ['tftp', 'httpboot', 'net', 'model'],
   documents: ['model'],
-  config: ['documents', 'machines', 'model'],
+  config: ['documents', 'machines', 'model'], // machines for the reference of its documents
   clock: [],
   log: [],
   thread: [],

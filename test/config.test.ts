@@ -1,16 +1,14 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ConfigError, loadConfig, loadSettings } from '../src/config.ts';
-import { defaultStageSeconds } from '../src/model/boot-profile.ts';
-import { documents, folderWith, load, machine, problemsOf, profile, subnet } from './config/config-files.ts';
+import { ConfigError, loadConfig } from '../src/config.ts';
+import { folderWith, load, problemsOf, subnet } from './config/config-files.ts';
 
 const examples = join(import.meta.dirname, '../docs/examples');
 
 describe('loading a configuration', () => {
-  it('takes the examples of the documentation', () => {
-    const { objects } = loadConfig(join(examples, 'virtdom.example.yaml'), {});
-    expect(objects.machines.map(({ name }) => name)).toEqual(['post01', 'post02', 'desk01']);
+  it('takes the example of the documentation', () => {
+    expect(loadConfig(join(examples, 'virtdom.example.yaml'), {}).stateDir).toBe('/var/lib/virtdom');
   });
 
   it('fills in every default of an empty virtdom.yaml', () => {
@@ -24,7 +22,9 @@ describe('loading a configuration', () => {
       tftp: { port: 69, maxBlockBytes: 1468, maxTransfers: 2048 },
       http: { port: 8080 },
       nfs: { port: 2049, mountPort: 20_048, portmap: 'own', workers: availableParallelism() },
-      objects: { subnets: [], profiles: [], machines: [] },
+      api: { address: '127.0.0.1' },
+      keep: { attemptDays: 90, eventDays: 30, auditDays: 365 },
+      serverName: hostname().toLowerCase(),
     });
     expect(config.user).toBeUndefined();
     expect(config.templatesDir).toBe(join(import.meta.dirname, '../templates'));
@@ -50,68 +50,22 @@ describe('loading a configuration', () => {
     });
   });
 
-  it('turns objects into the model, with addresses parsed and defaults filled in', () => {
-    const lab = documents(
-      `${subnet}serverAddress: 192.168.0.5\npool: 192.168.0.100 - 192.168.0.199\nunknown: profile:dom0\n`,
-      `${profile}stageSeconds: { kernel: 60 }\n`,
-      'kind: Machine\nname: post01\nnics: [{ mac: 5254.0000.00AB }]\nuuid: 4C4C4544-0042-3510-8052-B4C04F4D3632\nprofile: dom0\n',
-    );
-    expect(load(lab).objects).toEqual({
-      subnets: [
-        {
-          name: 'lab',
-          cidr: { network: 0xc0a8_0000, prefixLength: 24 },
-          interface: 'br0',
-          serverAddress: '192.168.0.5',
-          mode: 'authoritative',
-          pool: { first: '192.168.0.100', last: '192.168.0.199' },
-          dnsServers: [],
-          leaseSeconds: 3600,
-          unknown: { kind: 'profile', profile: 'dom0' },
-        },
-      ],
-      profiles: [
-        {
-          name: 'dom0',
-          boot: 'network',
-          loaders: { bios: 'pxegrub' },
-          menus: [],
-          menuByOption150: false,
-          parameters: {},
-          stageSeconds: { ...defaultStageSeconds, kernel: 60 },
-        },
-      ],
-      machines: [
-        {
-          name: 'post01',
-          nics: [{ mac: '52:54:00:00:00:ab' }],
-          uuid: '4c4c4544-0042-3510-8052-b4c04f4d3632',
-          profile: 'dom0',
-          labels: {},
-          parameters: {},
-        },
-      ],
-    });
-  });
-
-  it('remembers where each object stands', () => {
-    const { origins } = load(documents(subnet, profile, machine));
-    expect(Object.entries(origins).map(([key, { line }]) => [key, line])).toEqual([
-      ['Subnet/lab', 1],
-      ['Profile/dom0', 6],
-      ['Machine/post01', 10],
-    ]);
-  });
-
-  it('is frozen to its last list', () => {
-    const config = load(documents(subnet, profile, machine));
-    expect(() => (config.objects.machines as unknown[]).push({})).toThrow(TypeError);
+  it('is frozen to its last section', () => {
+    const config = load('');
     expect(() => Object.assign(config.nfs, { port: 1 })).toThrow(TypeError);
   });
 
-  it('lets a command do without the objects', () => {
-    const folder = folderWith({ 'virtdom.yaml': 'stateDir: state', 'lab.yaml': 'kind: Nonsense' });
-    expect(loadSettings(join(folder, 'virtdom.yaml'), {}).stateDir).toBe(join(folder, 'state'));
+  it('says nothing of what stands in the object file', () => {
+    expect(load('kind: Nonsense').objectsFile).toMatch(/lab\.yaml$/);
+  });
+
+  it('needs no object file, once the database has the objects', () => {
+    expect(loadConfig(join(folderWith({ 'virtdom.yaml': '' }), 'virtdom.yaml'), {}).objectsFile).toBeUndefined();
+  });
+
+  it('takes a PostgreSQL database by its URL, from the variable as well', () => {
+    expect(load('', 'database: postgres://virtdom@db.example/virtdom').database).toBe('postgres://virtdom@db.example/virtdom');
+    expect(load('', '', { VIRTDOM_DATABASE: 'postgres:///virtdom?host=/run/postgresql' }).database).toMatch(/^postgres:/);
   });
 });
 
@@ -150,34 +104,31 @@ describe('environment variables', () => {
 });
 
 describe('a configuration error', () => {
-  it('says everything that is wrong in both files at once, in the order of the lines', () => {
-    const folder = folderWith({
-      'virtdom.yaml': 'statedir: /x\nlogLevel: loud\nnfs: { workers: two }\n',
-      'lab.yaml': documents('kind: Subnet\nname: Lab!\ncidr: 192.168.0.1/24\n', 'kind: Machine\nname: post01\nnics: []\n'),
-    });
+  it('says everything that is wrong at once, in the order of the lines', () => {
+    const folder = folderWith({ 'virtdom.yaml': 'statedir: /x\nlogLevel: loud\nnfs: { workers: two }\n' });
     const file = join(folder, 'virtdom.yaml');
-    const lab = join(folder, 'lab.yaml');
-    const name = 'expected a name of lower-case letters, digits, dots and dashes, at most 63';
     expect(() => loadConfig(file, {})).toThrow(
       new ConfigError(
         [
           [file, 1, 1, 'statedir', 'unknown key (did you mean stateDir?)'],
           [file, 2, 11, 'logLevel', 'expected debug, info, warn, error or silent, found "loud"'],
           [file, 3, 17, 'nfs.workers', 'expected a whole number from 1 to 64, found "two"'],
-          [lab, 1, 1, 'Subnet Lab!: interface', 'missing: expected the name of a network interface such as eth1'],
-          [lab, 2, 7, 'Subnet Lab!: name', `${name}, found "Lab!"`],
-          [lab, 3, 7, 'Subnet Lab!: cidr', 'expected a network such as 192.168.0.0/24, host bits zero, found "192.168.0.1/24"'],
-          [lab, 5, 1, 'Machine post01: profile', `missing: ${name}`],
-          [lab, 7, 7, 'Machine post01: nics', 'expected a list of at least 1, found an empty list'],
         ].map(([at, line, column, path, message]) => ({ file: at, line, column, path, message }) as ConfigError['problems'][number]),
       ),
     );
   });
 
-  it('of YAML syntax names the line, and blames nothing on what could not be read', () => {
-    expect(problemsOf(documents(machine, 'kind: Profile\nname: [dom0\n'))).toEqual([
-      expect.stringMatching(/^lab\.yaml:\d+:\d+: not valid YAML: /) as string,
-    ]);
+  it.each([
+    ['another database than the two', 'database: mysql://db/virtdom', /database: expected the path of an SQLite database/],
+    [
+      'an admin port for everybody without a certificate',
+      'api: { port: 8443, address: 192.168.0.5 }',
+      /api\.address: expected an address of 127/,
+    ],
+    ['a certificate without its key', 'api: { port: 8443, certificate: cert.pem }', /api\.key: expected both/],
+    ['one port for boot files and admins', 'api: { port: 8080 }', /api\.port: expected a port of its own/],
+  ])('refuses %s', (_, text, expected) => {
+    expect(problemsOf('', text)).toEqual([expect.stringMatching(expected) as string]);
   });
 
   it.each([
@@ -193,9 +144,7 @@ describe('a configuration error', () => {
   });
 
   it('of a file that is not there says who wants it', () => {
-    const folder = folderWith({ 'virtdom.yaml': 'objects: gone.yaml' });
-    const file = join(folder, 'virtdom.yaml');
-    expect(() => loadConfig(file, {})).toThrow(`${join(folder, 'gone.yaml')}: no such file; objects in ${file} names it`);
+    const folder = folderWith({});
     expect(() => loadConfig(join(folder, 'none.yaml'), {})).toThrow('no such file; name it with --config');
   });
 });

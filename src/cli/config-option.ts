@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { Option } from 'commander';
-import { loadSettings } from '../config.ts';
+import { loadConfig } from '../config.ts';
 
 /** `--config FILE`: add it with `addOption` to every command that loads the configuration. */
 export function configOption(): Option {
@@ -20,5 +20,5 @@ export interface StateDirOptions {
 
 /** The state directory: that option's, else the configuration's, of which objects may be wrong or missing. */
 export function stateDirOf({ config, stateDir }: StateDirOptions): string {
-  return stateDir === undefined ? loadSettings(config).stateDir : resolve(stateDir);
+  return stateDir === undefined ? loadConfig(config).stateDir : resolve(stateDir);
 }

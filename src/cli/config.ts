@@ -1,9 +1,10 @@
-import { networkInterfaces } from 'node:os';
 import type { Command } from 'commander';
-import { loadConfig, resolveSubnets } from '../config.ts';
+import { loadConfig } from '../config.ts';
 import { configurationReference } from '../config/reference.ts';
 import { showConfig } from '../config/show.ts';
+import { objectKinds } from '../machines/object-schemas.ts';
 import { configOption } from './config-option.ts';
+import { objectsOfFile, servedSubnetsOf } from './objects-of-file.ts';
 
 export function addConfigCommands(program: Command): void {
   const config = program.command('config').description('check and show the configuration');
@@ -16,10 +17,10 @@ export function addConfigCommands(program: Command): void {
     .option('--elsewhere', 'the configuration is for another machine: leave out what depends on the interfaces of this one')
     .action((options: { config: string; elsewhere?: true }) => {
       const loaded = loadConfig(options.config);
-      if (options.elsewhere === undefined) resolveSubnets(loaded, networkInterfaces());
-      const { subnets, profiles, machines } = loaded.objects;
-      const counts = [count(subnets, 'subnet'), count(profiles, 'profile'), count(machines, 'machine')].join(', ');
-      print(`${loaded.file}: ok; ${loaded.objectsFile}: ${counts}\n`);
+      const objects = objectsOfFile(loaded);
+      if (objects !== undefined && options.elsewhere === undefined) servedSubnetsOf(objects);
+      const counts = objectKinds.map((kind) => count(objects?.documents.filter((each) => each.kind === kind) ?? [], kind.toLowerCase()));
+      print(`${loaded.file}: ok${objects === undefined ? '' : `; ${loaded.objectsFile}: ${counts.join(', ')}`}\n`);
     });
 
   config

@@ -48,7 +48,7 @@ export function environmentProblem(variable: string, path: string, message: stri
 }
 
 function parsed({ type, isPath }: SchemaNode, text: string): string | number {
-  if (isPath) return resolve(text);
+  if (isPath) return text.includes('://') ? text : resolve(text);
   return (type === 'integer' || type === 'number') && /^\d+$/.test(text) ? Number(text) : text;
 }
 

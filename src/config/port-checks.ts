@@ -1,12 +1,14 @@
 import type { ValuePath } from '../documents/yaml-source.ts';
+import { cidrContains, ipv4Number } from '../model/ipv4.ts';
 import type { ProcessSettings } from './process-schema.ts';
 
 /** Checks that no two servers want one port. */
-export function checkPorts({ dhcp, tftp, http, nfs }: ProcessSettings, report: (path: ValuePath, message: string) => void): void {
+export function checkPorts({ dhcp, tftp, http, nfs, api }: ProcessSettings, report: (path: ValuePath, message: string) => void): void {
   const portmap = nfs.portmap === 'own' ? ([['nfs.portmap', 111]] as const) : [];
   const shared = [['nfs.port', nfs.port] as const, ['nfs.mountPort', nfs.mountPort] as const, ...portmap];
   const udp = [['dhcp.port', dhcp.port] as const, ['tftp.port', tftp.port] as const, ...shared];
-  const tcp = [['http.port', http.port] as const, ...shared];
+  const admin = api.port === undefined ? [] : [['api.port', api.port] as const];
+  const tcp = [['http.port', http.port] as const, ...admin, ...shared];
   const said = new Set<string>();
   for (const ports of [udp, tcp]) {
     const owners = new Map<number, string>();
@@ -17,5 +19,18 @@ export function checkPorts({ dhcp, tftp, http, nfs }: ProcessSettings, report: (
       said.add(key);
       report(key.split('.'), `expected a port of its own, ${port} is the one of ${owner}`);
     }
+  }
+}
+
+const loopback = { network: 0x7f00_0000, prefixLength: 8 };
+
+/** Passwords and tokens must not cross a network in the clear. */
+export function checkAdminListener({ api }: ProcessSettings, report: (path: ValuePath, message: string) => void): void {
+  const { port, address, certificate, key } = api;
+  if ((certificate === undefined) !== (key === undefined)) {
+    const missing = key === undefined ? 'key' : 'certificate';
+    report(['api', missing], 'expected both certificate and key, or neither');
+  } else if (port !== undefined && certificate === undefined && !cidrContains(loopback, ipv4Number(address))) {
+    report(['api', 'address'], `expected an address of 127.0.0.0/8, or a certificate and its key, found ${address}`);
   }
 }

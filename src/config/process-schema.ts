@@ -1,14 +1,29 @@
 import type { Static } from 'typebox';
-import { choice, matching, path, port, section, whole } from '../documents/shapes.ts';
+import { checked, choice, ipv4, matching, name, path, port, section, whole } from '../documents/shapes.ts';
 import { Type } from 'typebox';
 
 /** virtdom.yaml: what one process needs. */
 export const processSchema = section('What one virtdom process needs.', {
   stateDir: path('Where the database, images and boot loaders are kept.', { default: '/var/lib/virtdom' }),
   runtimeDir: path('Where locks and sockets are kept while virtdom runs.', { default: '/run/virtdom' }),
-  database: Type.Optional(path('The SQLite database. Its folder must be on a local disk.', { defaultText: '`virtdom.db` in `stateDir`' })),
+  serverName: Type.Optional(
+    name('What this server calls itself among those on one database: each needs a name of its own.', { defaultText: 'the host name' }),
+  ),
+  database: Type.Optional(
+    checked(
+      'the path of an SQLite database on a local disk, or postgres://USER@HOST/DATABASE',
+      (value) => !isUrl(value) || isPostgres(value),
+    )('Where objects, leases and histories are kept. A password belongs into the variable or into PGPASSFILE, not into this file.', {
+      defaultText: '`virtdom.db` in `stateDir`',
+      isPath: true,
+    }),
+  ),
   templatesDir: Type.Optional(path('Where menu templates are read from.', { defaultText: 'those that come with virtdom' })),
-  objects: path('The file of subnets, profiles and machines.', { default: 'lab.yaml' }),
+  objects: Type.Optional(
+    path('The file of subnets, profiles and machines that an empty database begins with. Later `virtdom apply -f` changes them.', {
+      defaultText: '`lab.yaml` beside this file, where there is one',
+    }),
+  ),
   user: Type.Optional(
     matching(
       /^[a-z_][a-z0-9_-]{0,31}$/,
@@ -48,6 +63,33 @@ export const processSchema = section('What one virtdom process needs.', {
     },
     true,
   ),
+  api: section(
+    'The admin API. It always listens on the unix socket `api.sock` in `runtimeDir`.',
+    {
+      port: Type.Optional(port('A TCP port to listen on as well.')),
+      address: ipv4('The address of that port. Without a certificate it must be one of 127.0.0.0/8.', { default: '127.0.0.1' }),
+      certificate: Type.Optional(path('The certificate of that port, with its chain, PEM.')),
+      key: Type.Optional(path('The key of the certificate, PEM.')),
+    },
+    true,
+  ),
+  keep: section(
+    'For how many days histories are kept.',
+    {
+      attemptDays: whole('Boot attempts. The newest one of each machine always stays.', 1, 36_500, { default: 90 }),
+      eventDays: whole('Events.', 1, 36_500, { default: 30 }),
+      auditDays: whole('The audit log.', 1, 36_500, { default: 365 }),
+    },
+    true,
+  ),
 });
+
+function isUrl(value: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(value);
+}
+
+function isPostgres(value: string): boolean {
+  return /^postgres(?:ql)?:\/\//.test(value) && URL.canParse(value);
+}
 
 export type ProcessSettings = Static<typeof processSchema>;

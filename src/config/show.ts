@@ -1,22 +1,16 @@
 import { stringify } from 'yaml';
 import type { Config } from '../config.ts';
-import { cidrText } from '../machines/objects.ts';
 
-/** The whole configuration as YAML that could be loaded again: the settings, then one document an object. */
-export function showConfig(config: Config): string {
-  const { file: _, objects, objectsFile, origins: _origins, ...settings } = config;
-  const documents: readonly object[] = [
-    { ...settings, objects: objectsFile },
-    ...objects.subnets.map(({ cidr, pool, unknown, name, ...rest }) => ({
-      kind: 'Subnet',
-      name,
-      cidr: cidrText(cidr),
-      ...(pool !== undefined && { pool: `${pool.first}-${pool.last}` }),
-      unknown: unknown.kind === 'profile' ? `profile:${unknown.profile}` : unknown.kind,
-      ...rest,
-    })),
-    ...objects.profiles.map((profile) => Object.assign({ kind: 'Profile' }, profile)),
-    ...objects.machines.map((machine) => Object.assign({ kind: 'Machine' }, machine)),
-  ];
-  return documents.map((document) => stringify(document, { aliasDuplicateObjects: false })).join('---\n');
+/** The configuration as YAML that could be loaded again; a password in the database's URL is left out. */
+export function showConfig({ file: _, objectsFile, database, ...settings }: Config): string {
+  const shown = { ...settings, database: withoutPassword(database), ...(objectsFile !== undefined && { objects: objectsFile }) };
+  return stringify(shown, { aliasDuplicateObjects: false });
+}
+
+/** A database as it may stand in logs and messages. */
+export function withoutPassword(database: string): string {
+  if (!URL.canParse(database) || !database.includes('://')) return database;
+  const url = new URL(database);
+  url.password = '';
+  return url.href;
 }

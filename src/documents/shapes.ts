@@ -38,9 +38,10 @@ export const uuid = checkedText('a UUID such as 4c4c4544-0042-3510-8052-b4c04f4d
 export const matching = (pattern: RegExp, expected: string) => checkedText(expected, (value) => pattern.test(value));
 export const checked = checkedText;
 
-export const path = (description: string, more: Annotations) => text(description, 'a path', { ...more, isPath: true });
+export const path = (description: string, more: Annotations = {}) => text(description, 'a path', { ...more, isPath: true });
 
-export const port = (description: string, fallback: number) => whole(description, 1, 65_535, { default: fallback }, 'a port');
+export const port = (description: string, fallback?: number) =>
+  whole(description, 1, 65_535, fallback === undefined ? {} : { default: fallback }, 'a port');
 
 export const whole = (description: string, minimum: number, maximum: number, more: Annotations, what = 'a whole number') =>
   Type.Integer({ description, expected: `${what} from ${minimum} to ${maximum}`, minimum, maximum, ...more });

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { BootEvent } from '../../src/boot/boot-event.ts';
@@ -10,6 +10,8 @@ import type { MachineSpec } from '../../src/lab/qemu-command.ts';
 import { ServeProcess, type ServeLine } from '../../src/lab/serve-process.ts';
 import { formatImageRef } from '../../src/model/image-manifest.ts';
 import { preparedState } from './global-setup.ts';
+
+const program = resolve(import.meta.dirname, '../../bin/virtdom');
 
 export interface LabRunOptions {
   /** Its folder below `.virtdom/e2e`, kept for a look afterwards. */
@@ -128,6 +130,24 @@ export class LabRun {
       clearTimeout(timer);
       this.#listeners.delete(listener);
     }
+  }
+
+  /** One command line as an operator types it, over the admin socket. Fails with what it said where it ends otherwise than with `code`. */
+  virtdom(words: readonly string[], { code = 0, input }: { readonly code?: number; readonly input?: string } = {}): Promise<string> {
+    const server = `unix:${join(this.dir, 'run', 'api.sock')}`;
+    return new Promise((settle, reject) => {
+      const child = execFile(program, words, { env: { ...process.env, VIRTDOM_SERVER: server }, timeout: 120_000 }, (error, out, said) => {
+        const ended = error === null ? 0 : error.code;
+        if (ended === code) settle(out);
+        else reject(new Error(`virtdom ${words.join(' ')} ended with ${ended ?? error?.signal}, not ${code}:\n${out}${said}`));
+      });
+      child.stdin?.end(input ?? '');
+    });
+  }
+
+  /** What a command prints as JSON. */
+  async ask<T>(...words: readonly string[]): Promise<T> {
+    return JSON.parse(await this.virtdom([...words, '-o', 'json'])) as T;
   }
 
   async up(machine: string, seconds = 400): Promise<EventOf<'up'>> {
