@@ -61,7 +61,7 @@ export class ObjectState implements ObjectSnapshot {
   }
 
   list(kind: ObjectKind): readonly StoredObject[] {
-    return listsOf(this.entries[kind]).stored;
+    return listsOf<unknown>(this.entries[kind]).stored;
   }
 
   object<Kind extends ObjectKind>(kind: Kind, name: string): Objects[Kind] | undefined {
