@@ -27,22 +27,30 @@ export async function readAttempts(database: Kysely<Tables>): Promise<StoredAtte
     .orderBy('opened_ms')
     .orderBy('id')
     .execute();
-  return rows.map(({ document }) => JSON.parse(document) as StoredAttempt);
+  return rows.map(attemptOf);
 }
 
-/** Replaces the attempt of this id; a new one pushes out the oldest of its machine. */
-export async function writeAttempt(database: Kysely<Tables>, attempt: StoredAttempt): Promise<void> {
+/**
+ * Replaces the attempt of this id; a new one pushes out the oldest of its machine. The one-shot boot that it has used up
+ * goes with it: true where it was still there.
+ */
+export async function writeAttempt(database: Kysely<Tables>, attempt: StoredAttempt): Promise<boolean> {
   const { id, ...columns } = rowOf(attempt);
   const { numUpdatedRows } = await database.updateTable('boot_attempt').set(columns).where('id', '=', id).executeTakeFirst();
-  if (numUpdatedRows > 0n) return;
-  await database
-    .insertInto('boot_attempt')
-    .values({ id, ...columns })
-    .execute();
-  await prune(database, columns.machine);
+  if (numUpdatedRows === 0n) {
+    await database
+      .insertInto('boot_attempt')
+      .values({ id, ...columns })
+      .execute();
+    await removeOldest(database, columns.machine);
+  }
+  const { oneShot } = attempt;
+  if (oneShot?.used !== true) return false;
+  const { numDeletedRows } = await database.deleteFrom('one_shot').where('id', '=', oneShot.id).executeTakeFirst();
+  return numDeletedRows > 0n;
 }
 
-async function prune(database: Kysely<Tables>, machine: string): Promise<void> {
+async function removeOldest(database: Kysely<Tables>, machine: string): Promise<void> {
   await database
     .deleteFrom('boot_attempt')
     .where('machine', '=', machine)
@@ -63,10 +71,15 @@ function rowOf(attempt: StoredAttempt): AttemptRow {
     id: attempt.id,
     machine: attempt.machine.name,
     mac: attempt.mac,
+    profile: attempt.profile.name,
     image: attempt.image ?? null,
     state: attempt.state,
     opened_ms: attempt.openedMs,
     last_seen_ms: attempt.lastSeenMs,
     document: JSON.stringify(attempt),
   };
+}
+
+export function attemptOf({ document }: Pick<AttemptRow, 'document'>): StoredAttempt {
+  return JSON.parse(document) as StoredAttempt;
 }
