@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import { readAttempts, writeAttempt } from './attempt-table.ts';
+import type { Notice } from './change-feed.ts';
 import { readLeases, writeLeases } from './lease-table.ts';
 import type { Tables } from './tables.ts';
 
@@ -34,13 +35,15 @@ export interface Prune {
   readonly remove: (database: Kysely<Tables>, keys: never) => Promise<number>;
 }
 
-/** What other servers on the same database are told, with the commit, of a write that gave this result: any number of payloads. */
-export const notices = {} satisfies Notices<typeof writes>;
+/** What other servers on the same database are told, with the commit, of a write that gave this result. */
+export const notices = {
+  leases: { commit: ({ written }) => written.map((lease) => ({ area: 'leases', payload: lease })) },
+} satisfies Notices<typeof writes>;
 
 export type Notices<Area> = {
   readonly [Name in keyof Area]?: {
     readonly [Call in keyof Area[Name]]?: Area[Name][Call] extends (...args: never[]) => Promise<infer Result>
-      ? (result: Result) => readonly unknown[]
+      ? (result: Result) => readonly Notice[]
       : never;
   };
 };
@@ -51,3 +54,15 @@ export type Offered<Area> = {
     ? (...args: Args) => Promise<Result>
     : never;
 };
+
+/** Functions that send each call of `areas` on. */
+export function offer<Areas extends Calls>(
+  areas: Areas,
+  send: (area: string, name: string, args: readonly unknown[]) => Promise<unknown>,
+): { readonly [Name in keyof Areas]: Offered<Areas[Name]> } {
+  const offered = Object.entries(areas).map(([area, calls]) => [
+    area,
+    Object.fromEntries(Object.keys(calls).map((name) => [name, (...args: readonly unknown[]) => send(area, name, args)])),
+  ]);
+  return Object.fromEntries(offered) as { readonly [Name in keyof Areas]: Offered<Areas[Name]> };
+}

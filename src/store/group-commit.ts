@@ -1,3 +1,6 @@
+import type { Blame } from './engine.ts';
+import { Refusal } from './refusal.ts';
+
 /** How many writes shared how many transactions. */
 export interface CommitCounts {
   readonly transactions: number;
@@ -5,10 +8,16 @@ export interface CommitCounts {
 }
 
 interface Queued<Handle> {
-  readonly write: (handle: Handle) => Promise<void>;
-  readonly resolve: () => void;
+  readonly write: (handle: Handle) => Promise<unknown>;
+  readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
+
+/** More of them would make those at the end of a group wait for long, and hold locks for long. */
+const largestGroup = 500;
+/** Of writes that wait; more are refused, or a database that hangs would fill the memory. */
+const longestQueue = 20_000;
+const triesAgainstChance = 5;
 
 /**
  * Group commit: writes that come while a transaction is being written wait and share the next one, in their order.
@@ -16,13 +25,15 @@ interface Queued<Handle> {
  */
 export class GroupCommit<Handle> {
   readonly #transact: (body: (handle: Handle) => Promise<void>) => Promise<void>;
+  readonly #blame: (error: unknown) => Blame;
   #queue: Queued<Handle>[] = [];
   #draining: Promise<void> | undefined;
   #transactions = 0;
   #writes = 0;
 
-  constructor(transact: (body: (handle: Handle) => Promise<void>) => Promise<void>) {
+  constructor(transact: (body: (handle: Handle) => Promise<void>) => Promise<void>, blame: (error: unknown) => Blame) {
     this.#transact = transact;
+    this.#blame = blame;
   }
 
   get counts(): CommitCounts {
@@ -30,9 +41,10 @@ export class GroupCommit<Handle> {
   }
 
   /** Resolves when the write is on disk; rejects with the error of this write alone, not of another of its group. */
-  commit(write: (handle: Handle) => Promise<void>): Promise<void> {
+  commit<Result>(write: (handle: Handle) => Promise<Result>): Promise<Result> {
+    if (this.#queue.length >= longestQueue) return Promise.reject(new Error(`${longestQueue} writes wait already`));
     return new Promise((resolve, reject) => {
-      this.#queue.push({ write, resolve, reject });
+      this.#queue.push({ write, resolve: (result) => resolve(result as Result), reject });
       this.#draining ??= this.#drain();
     });
   }
@@ -45,27 +57,33 @@ export class GroupCommit<Handle> {
   async #drain(): Promise<void> {
     // A turn of the event loop: SQLite blocks this thread while it writes, and only now are the messages read that came meanwhile.
     for (await nextTurn(); this.#queue.length > 0; await nextTurn()) {
-      const group = this.#queue;
-      this.#queue = [];
-      await this.#write(group);
+      await this.#write(this.#queue.splice(0, largestGroup));
     }
     this.#draining = undefined;
   }
 
-  async #write(group: readonly Queued<Handle>[]): Promise<void> {
+  async #write(group: readonly Queued<Handle>[], triesLeft = triesAgainstChance): Promise<void> {
+    const results: unknown[] = [];
     try {
       this.#transactions++;
       await this.#transact(async (handle) => {
-        for (const { write } of group) await write(handle);
+        for (const { write } of group) results.push(await write(handle));
       });
       this.#writes += group.length;
-      for (const { resolve } of group) resolve();
+      group.forEach(({ resolve }, index) => resolve(results[index]));
     } catch (error) {
-      const [first] = group;
-      if (group.length === 1) first?.reject(error);
-      // One of them spoiled it for all: each gets a transaction of its own, and the right one its error.
-      else for (const queued of group) await this.#write([queued]);
+      await this.#failed(group, error, triesLeft);
     }
+  }
+
+  async #failed(group: readonly Queued<Handle>[], error: unknown, triesLeft: number): Promise<void> {
+    const [first] = group;
+    const blame = this.#blame(error);
+    if (blame === 'chance' && triesLeft > 0) await this.#write(group, triesLeft - 1);
+    else if (group.length === 1 && error instanceof Refusal) first?.resolve(error.outcome);
+    else if (group.length === 1 || blame !== 'statement') for (const { reject } of group) reject(error);
+    // One of them spoiled it for all: each gets a transaction of its own, and the right one its error.
+    else for (const queued of group) await this.#write([queued]);
   }
 }
 

@@ -22,14 +22,14 @@ export async function migrate(
   nowMs: number,
   steps: readonly Migration[] = migrations,
 ): Promise<string[]> {
-  await database.schema
-    .createTable('schema_migration')
-    .ifNotExists()
-    .addColumn('name', 'text', (column) => column.primaryKey())
-    .addColumn('applied_ms', 'bigint', (column) => column.notNull())
-    .execute();
   return database.transaction().execute(async (transaction) => {
     await lock(transaction);
+    await transaction.schema
+      .createTable('schema_migration')
+      .ifNotExists()
+      .addColumn('name', 'text', (column) => column.primaryKey())
+      .addColumn('applied_ms', 'bigint', (column) => column.notNull())
+      .execute();
     const rows = await transaction.selectFrom('schema_migration').select('name').execute();
     const applied = new Set(rows.map(({ name }) => name));
     const foreign = [...applied].filter((name) => !steps.some((step) => step.name === name));

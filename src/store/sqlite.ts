@@ -1,16 +1,31 @@
 import Database from 'better-sqlite3';
-import { Kysely, SqliteDialect, sql } from 'kysely';
-import type { Transaction } from 'kysely';
+import { Kysely, SqliteDialect, SqliteDriver, sql } from 'kysely';
+import type { DatabaseConnection, Transaction } from 'kysely';
+import type { Blame, Engine, EngineUse } from './engine.ts';
 import { StoreError } from './store-error.ts';
 import type { Tables } from './tables.ts';
 
+/** One connection a thread; one of them writes. */
+export function sqliteEngine(file: string, use: EngineUse): Engine {
+  const database = openSqlite(file, { readonly: use === 'read' });
+  return {
+    database,
+    writing: () => database,
+    lockMigrations,
+    snapshot: (body) => database.transaction().execute(body),
+    blame,
+    remedy: (error) => remedies[(error as { code?: string }).code ?? ''],
+    close: () => database.destroy(),
+  };
+}
+
 /**
- * Opens or makes the database file. Only one connection is ever open: the worker's.
+ * Opens or makes the database file.
  * Throws StoreError `store-open` that says what to do.
  */
-export function openSqlite(file: string): Kysely<Tables> {
+export function openSqlite(file: string, { readonly = false } = {}): Kysely<Tables> {
   try {
-    return connect(file);
+    return connect(file, readonly);
   } catch (cause) {
     if (cause instanceof StoreError) throw cause;
     const { code, message } = cause as InstanceType<typeof Database.SqliteError>;
@@ -26,22 +41,57 @@ const remedies: Readonly<Record<string, string>> = {
   SQLITE_BUSY: 'Another program has it open: stop that one first',
 };
 
-function connect(file: string): Kysely<Tables> {
-  const database = new Database(file);
-  const journal = database.pragma('journal_mode = WAL', { simple: true });
-  if (journal !== 'wal')
-    throw new StoreError('store-open', `SQLite cannot keep a write-ahead log there (${String(journal)}). Put it on a local disk`);
-  // better-sqlite3 is compiled with NORMAL for WAL, under which a commit returns before it is on disk.
-  database.pragma('synchronous = FULL');
+function connect(file: string, readonly: boolean): Kysely<Tables> {
+  const database = new Database(file, { readonly });
   database.pragma('busy_timeout = 5000');
-  database.pragma('foreign_keys = ON');
-  return new Kysely<Tables>({ dialect: new SqliteDialect({ database }) });
+  if (!readonly) {
+    const journal = database.pragma('journal_mode = WAL', { simple: true });
+    if (journal !== 'wal')
+      throw new StoreError('store-open', `SQLite cannot keep a write-ahead log there (${String(journal)}). Put it on a local disk`);
+    // better-sqlite3 is compiled with NORMAL for WAL, under which a commit returns before it is on disk.
+    database.pragma('synchronous = FULL');
+    database.pragma('foreign_keys = ON');
+  }
+  return new Kysely<Tables>({ dialect: new Dialect({ database }) });
+}
+
+class Dialect extends SqliteDialect {
+  readonly #database: Database.Database;
+
+  constructor({ database }: { database: Database.Database }) {
+    super({ database });
+    this.#database = database;
+  }
+
+  override createDriver(): SqliteDriver {
+    return new Driver(this.#database);
+  }
+}
+
+/** A full disk makes SQLite roll back by itself; a second rollback would fail and hide why. */
+class Driver extends SqliteDriver {
+  readonly #database: Database.Database;
+
+  constructor(database: Database.Database) {
+    super({ database });
+    this.#database = database;
+  }
+
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (this.#database.inTransaction) await super.rollbackTransaction(connection);
+  }
 }
 
 /**
- * Keeps other programs out of the migrations until the transaction ends. Kysely begins transactions deferred: the first
- * write takes the lock, and it must be the first statement, or what was read before it may be stale (SQLITE_BUSY_SNAPSHOT).
+ * Kysely begins transactions deferred: the first write takes the lock, and it must be the first statement, or what was read
+ * before it may be stale (SQLITE_BUSY_SNAPSHOT). This one changes nothing: nobody uses that number.
  */
 export async function lockMigrations(transaction: Transaction<Tables>): Promise<void> {
-  await sql`update schema_migration set applied_ms = applied_ms where false`.execute(transaction);
+  await sql`pragma user_version = 0`.execute(transaction);
+}
+
+function blame(error: unknown): Blame {
+  if (!(error instanceof Database.SqliteError)) return 'statement';
+  if (error.code.startsWith('SQLITE_BUSY')) return 'chance';
+  return /^SQLITE_(FULL|IOERR|READONLY|CORRUPT|NOTADB|CANTOPEN|NOMEM|PROTOCOL)/.test(error.code) ? 'database' : 'statement';
 }

@@ -1,107 +1,85 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { Worker } from 'node:worker_threads';
-import type { AttemptStore } from '../boot/attempt-store.ts';
-import type { LeaseStore } from '../dhcp/lease-store.ts';
 import type { Log } from '../log.ts';
-import { ThreadLink } from '../thread.ts';
+import { storeAreas } from './areas.ts';
+import type { StoreAreas } from './areas.ts';
+import { databaseName, isPostgres } from './engine.ts';
+import { Followers } from './followers.ts';
 import type { CommitCounts } from './group-commit.ts';
+import { Reader } from './reader.ts';
 import { StoreError } from './store-error.ts';
-import type { StoreErrorCode } from './store-error.ts';
-import type { StoreCalls, StoreWorkerData } from './worker.ts';
+import { StoreThread } from './store-thread.ts';
+import type { StoreThreadParts } from './store-thread.ts';
+import type { StoreNotices, StoreWorkerData } from './worker.ts';
 
-export interface Store {
-  readonly leases: LeaseStore;
-  readonly attempts: AttemptStore;
+export interface Store extends StoreAreas {
   /** How many writes shared how many transactions since the start. */
   counts(): Promise<CommitCounts>;
+  /** Whether the database takes what it is given. */
+  health(): StoreHealth;
   /** Writes what is queued, then closes the database. Later calls are refused. */
   close(): Promise<void>;
 }
 
+/** `sinceMs` is wall-clock time. */
+export type StoreHealth = { readonly kind: 'ok' } | { readonly kind: 'failing'; readonly reason: string; readonly sinceMs: number };
+
 export interface StoreOptions {
-  /** The SQLite file; its folder is made where it is missing. */
-  readonly file: string;
+  /** The path of an SQLite file, whose folder is made where it is missing, or a postgres:// URL. */
+  readonly database: string;
+  /** What this server calls itself among those on one database: each needs a name of its own. */
+  readonly serverId: string;
   readonly log: Log;
-  /** Called once when the worker dies by itself: nothing can be made durable any more, so the process has to end. */
+  /** Called once when the writing thread dies by itself: nothing can be made durable any more, so the process has to end. */
   readonly onFailure?: (error: StoreError) => void;
 }
 
-/** Opens the database in a thread of its own and brings its tables up to this program. Throws StoreError. */
+/** Opens the database in threads of its own and brings its tables up to this program. Throws StoreError. */
 export function openStore(options: StoreOptions): Promise<Store> {
   return openStoreIn(new URL('./worker.ts', import.meta.url), options);
 }
 
-/** Likewise with another program in the thread, for tests of what happens when it dies. */
-export async function openStoreIn(program: URL, { file, log, onFailure }: StoreOptions): Promise<Store> {
-  makeFile(file);
-  const worker = new Worker(program, { workerData: { file } satisfies StoreWorkerData, name: 'store' });
-  const link = new ThreadLink<Calls>(worker, {});
-  let state: 'opening' | 'open' | 'closing' = 'opening';
-  const exited = new Promise<void>((resolve) => {
-    let cause: unknown;
-    worker.on('error', (error) => void (cause = error));
-    worker.on('exit', (code) => {
-      resolve();
-      if (state === 'closing') return;
-      const reason = cause instanceof Error ? cause.message : `exit code ${code}`;
-      const error = new StoreError('store-crashed', `the thread that writes ${file} died: ${reason}. Restart virtdom`, { cause });
-      log.error({ file, reason }, 'the store died');
-      link.close(error);
-      if (state === 'open') onFailure?.(error);
-    });
-  });
-  const stop = async (reason: StoreError): Promise<void> => {
-    state = 'closing';
-    link.close(reason);
-    await worker.terminate();
-    await exited;
+/** Likewise with another program in the threads, for tests of what happens when one dies. */
+export async function openStoreIn(program: URL, { database, serverId, log, onFailure }: StoreOptions): Promise<Store> {
+  if (!isPostgres(database)) makeFile(database);
+  const name = databaseName(database);
+  const followers = new Followers(log);
+  let health: StoreHealth = { kind: 'ok' };
+  const notices: StoreNotices = {
+    heard: (area, payloads) => followers.heard(area, payloads),
+    missed: () => followers.missed(),
+    failing(reason) {
+      health = reason === undefined ? { kind: 'ok' } : { kind: 'failing', reason, sinceMs: Date.now() };
+      if (reason === undefined) log.info({ database: name }, 'the database is back');
+      else log.error({ database: name, reason }, 'the database fails: nothing is promised that cannot be kept');
+    },
+    unreadable: (message, reason) => log.warn({ database: name, message, reason }, 'another program notifies on our channel'),
   };
+  const open = (use: StoreWorkerData['use'], onDeath: StoreThreadParts['onDeath']): Promise<StoreThread> =>
+    StoreThread.open({ program, data: { use, database, serverId }, name, notices, onDeath });
 
-  const opened = await link.call('open');
-  if (!opened.ok) {
-    const error = new StoreError(opened.code, `cannot open the database ${file}: ${opened.message}`);
-    await stop(error);
+  const writer = await open('write', (error) => {
+    log.error({ database: name, reason: error.message }, 'the store died');
+    onFailure?.(error);
+  });
+  if (writer.applied.length > 0) log.info({ database: name, migrations: writer.applied }, 'database brought up to date');
+  const reader = new Reader(() => open('read', (error) => reader.died(error)), log);
+  try {
+    await reader.start();
+  } catch (error) {
+    await writer.close();
     throw error;
   }
-  state = 'open';
-  if (opened.applied.length > 0) log.info({ file, migrations: opened.applied }, 'database brought up to date');
-
-  const guarded = guard(file);
-  return {
-    leases: {
-      load: () => guarded('store-read', link.call('readLeases')),
-      commit: (leases) => guarded('store-write', link.call('writeLeases', leases)),
-    },
-    attempts: {
-      load: () => guarded('store-read', link.call('readAttempts')),
-      save: (attempt) => guarded('store-write', link.call('writeAttempt', attempt)),
-    },
-    counts: () => link.call('counts'),
-    async close() {
-      if (state === 'closing') return exited;
-      state = 'closing';
-      try {
-        await guarded('store-write', link.call('close'));
-      } finally {
-        await stop(new StoreError('store-closed', `the store of ${file} is closed`));
-      }
-    },
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    await reader.close(new StoreError('store-closed', `the store of ${name} is closed`));
+    await writer.close();
   };
-}
-
-/** The calls as ThreadLink wants them: a mapped type has an index signature, an interface has none. */
-type Calls = { [Name in keyof StoreCalls]: StoreCalls[Name] };
-
-/** Errors lose their class between threads: gives them the store's again, with the file they are about. */
-function guard(file: string) {
-  return async <T>(code: StoreErrorCode, call: Promise<T>): Promise<T> => {
-    try {
-      return await call;
-    } catch (cause) {
-      if (cause instanceof StoreError) throw cause;
-      throw new StoreError(code, `${code === 'store-read' ? 'reading' : 'writing'} ${file} failed: ${(cause as Error).message}`, { cause });
-    }
+  return {
+    ...storeAreas({ writer, reader, followers }),
+    counts: () => writer.counts(),
+    health: () => health,
+    close: () => (closing ??= close()),
   };
 }
 

@@ -1,21 +1,26 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Kysely, Transaction } from 'kysely';
-import type { StoredAttempt } from '../boot/attempt-store.ts';
 import { systemClock } from '../clock.ts';
-import type { Lease } from '../model/lease.ts';
 import { ThreadLink } from '../thread.ts';
-import { readAttempts, writeAttempt } from './attempt-table.ts';
+import { lookups, notices, prunes, reads, writes } from './calls.ts';
+import type { Query } from './calls.ts';
+import { packNotices, unpackNotices } from './change-feed.ts';
+import type { Notice } from './change-feed.ts';
+import { openEngine } from './engine.ts';
+import type { Engine, EngineUse } from './engine.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { CommitCounts } from './group-commit.ts';
-import { readLeases, writeLeases } from './lease-table.ts';
+import { Health } from './health.ts';
 import { migrate } from './migrate.ts';
-import { lockMigrations, openSqlite } from './sqlite.ts';
-import { StoreError } from './store-error.ts';
+import { StoreError, reasonOf } from './store-error.ts';
 import type { StoreErrorCode } from './store-error.ts';
 import type { Tables } from './tables.ts';
 
 export interface StoreWorkerData {
-  readonly file: string;
+  /** The writer also migrates, and listens to other servers. */
+  readonly use: 'write' | 'read';
+  readonly database: string;
+  readonly serverId: string;
 }
 
 /** Errors lose their class and code on the way between threads. */
@@ -23,47 +28,175 @@ export type Opened =
   | { readonly ok: true; readonly applied: readonly string[] }
   | { readonly ok: false; readonly code: StoreErrorCode; readonly message: string };
 
+export type CallGroup = 'lookups' | 'reads' | 'writes' | 'expired' | 'remove';
+
 /** What the worker offers to the control thread. `open` comes first, `close` last. */
 export interface StoreCalls {
   open(): Promise<Opened>;
-  readLeases(): Promise<Lease[]>;
-  writeLeases(leases: readonly Lease[]): Promise<void>;
-  readAttempts(): Promise<StoredAttempt[]>;
-  writeAttempt(attempt: StoredAttempt): Promise<void>;
+  /** A function of `calls.ts`. */
+  run(group: CallGroup, area: string, name: string, args: readonly unknown[]): Promise<unknown>;
   counts(): CommitCounts;
   close(): Promise<void>;
 }
 
-let database: Kysely<Tables> | undefined;
-const commits = new GroupCommit<Transaction<Tables>>((body) => opened().transaction().execute(body));
+/** What the worker tells the control thread. */
+export interface StoreNotices {
+  /** Another server has changed this; without payloads, load all of it again. */
+  heard(area: string, payloads?: readonly unknown[]): void;
+  /** Of everything that is followed, something may have been missed. */
+  missed(): void;
+  /** The database cannot be written to, for this reason; without one, it can again. */
+  failing(reason?: string): void;
+  unreadable(message: string, reason: string): void;
+}
 
-function opened(): Kysely<Tables> {
-  if (database === undefined) throw new Error('the database is not open');
-  return database;
+interface Writing {
+  readonly transaction: Transaction<Tables>;
+  readonly notices: Notice[];
+}
+
+if (parentPort === null) throw new Error('src/store/worker.ts runs as a worker thread only');
+const { use, database, serverId } = workerData as StoreWorkerData;
+let engine: Engine | undefined;
+const lanes = new Map<Kysely<Tables>, GroupCommit<Writing>>();
+const health = new Health({
+  clock: systemClock,
+  tell: (reason) => link.notify('failing', reason),
+  probe: () => lane('leases').commit(({ transaction }) => writeNothing(transaction)),
+});
+
+function opened(): Engine {
+  if (engine === undefined) throw new Error('the database is not open');
+  return engine;
+}
+
+/** Writes the bytes that are there: enough to see that a commit gets to the disk. */
+async function writeNothing(transaction: Transaction<Tables>): Promise<void> {
+  await transaction
+    .updateTable('schema_migration')
+    .set((row) => ({ applied_ms: row.ref('applied_ms') }))
+    .execute();
+}
+
+function lane(area: string): GroupCommit<Writing> {
+  const { writing, blame, feed } = opened();
+  const connection = writing(area);
+  const known = lanes.get(connection);
+  if (known !== undefined) return known;
+  const transact = async (body: (handle: Writing) => Promise<void>): Promise<void> => {
+    try {
+      await connection.transaction().execute(async (transaction) => {
+        const handle: Writing = { transaction, notices: [] };
+        await body(handle);
+        if (feed !== undefined) await feed.tell(transaction, packNotices(serverId, handle.notices, feed.messageBytes));
+      });
+    } catch (error) {
+      if (blame(error) === 'database') health.failed('write', reasonOf(error));
+      throw error;
+    }
+  };
+  const commits = new GroupCommit(transact, blame);
+  lanes.set(connection, commits);
+  return commits;
+}
+
+type AnyQuery = (handle: Kysely<Tables>, ...args: readonly unknown[]) => Promise<unknown>;
+type Table<Value> = Readonly<Record<string, Readonly<Record<string, Value>> | undefined>>;
+
+function find(table: object, area: string, name: string): AnyQuery {
+  const query = (table as Table<Query>)[area]?.[name];
+  if (query === undefined) throw new Error(`the store has no ${area}.${name}`);
+  return query as AnyQuery;
+}
+
+function write(query: AnyQuery, area: string, name: string, args: readonly unknown[]): Promise<unknown> {
+  const noticesOf = (notices as Table<(result: unknown) => readonly Notice[]>)[area]?.[name];
+  return lane(area).commit(async (handle) => {
+    const result = await query(handle.transaction, ...args);
+    handle.notices.push(...(noticesOf?.(result) ?? []));
+    return result;
+  });
+}
+
+function hear(text: string): void {
+  try {
+    const message = unpackNotices(text, serverId);
+    if (message !== undefined) link.notify('heard', message.area, message.payloads);
+  } catch (error) {
+    link.notify('unreadable', text.slice(0, 200), reasonOf(error));
+  }
+}
+
+/** Closes it again where `act` fails, and says then what a person can do. */
+async function open<Result>(kind: EngineUse, act: (opening: Engine) => Promise<Result>): Promise<Result> {
+  const opening = openEngine(database, kind);
+  try {
+    return await act(opening);
+  } catch (error) {
+    await opening.close();
+    if (error instanceof StoreError) throw error;
+    const message = [reasonOf(error), opening.remedy(error)].filter((part) => part !== undefined).join('. ');
+    throw new StoreError('store-open', message, { cause: error });
+  }
+}
+
+async function bringUpToDate(opening: Engine): Promise<string[]> {
+  const applied = await migrate(opening.database, opening.lockMigrations, systemClock.now());
+  await opening.close();
+  return applied;
+}
+
+async function listen({ feed }: Engine): Promise<void> {
+  await feed?.listen({
+    heard: hear,
+    restored() {
+      health.succeeded('listen');
+      link.notify('missed');
+    },
+    lost: (reason) => health.failed('listen', reason),
+  });
 }
 
 const calls = {
   async open() {
     try {
-      database = openSqlite((workerData as StoreWorkerData).file);
-      return { ok: true, applied: await migrate(database, lockMigrations, systemClock.now()) };
+      const applied = use === 'write' ? await open('whole', bringUpToDate) : [];
+      engine = await open(use, async (opening) => {
+        // A connection that is not there yet would be missed only by the first lease.
+        await opening.database.selectFrom('schema_migration').select('name').limit(1).execute();
+        if (use === 'write') await listen(opening);
+        return opening;
+      });
+      return { ok: true, applied };
     } catch (error) {
-      const { message } = error as Error;
-      return { ok: false, code: error instanceof StoreError ? error.code : 'store-open', message };
+      return { ok: false, code: error instanceof StoreError ? error.code : 'store-open', message: reasonOf(error) };
     }
   },
-  readLeases: () => readLeases(opened()),
-  writeLeases: (leases) => commits.commit((transaction) => writeLeases(transaction, leases)),
-  readAttempts: () => readAttempts(opened()),
-  writeAttempt: (attempt) => commits.commit((transaction) => writeAttempt(transaction, attempt)),
-  counts: () => commits.counts,
+  run(group, area, name, args) {
+    switch (group) {
+      case 'lookups':
+        return opened().snapshot((transaction) => find(lookups, area, name)(transaction, ...args));
+      case 'reads':
+        return opened().snapshot((transaction) => find(reads, area, name)(transaction, ...args));
+      case 'expired':
+        return opened().snapshot((transaction) => find(prunes, area, group)(transaction, ...args));
+      case 'writes':
+        return write(find(writes, area, name), area, name, args);
+      case 'remove':
+        return write(find(prunes, area, group), area, group, args);
+    }
+  },
+  counts() {
+    const each = [...lanes.values()].map(({ counts }) => counts);
+    const sum = (of: (counts: CommitCounts) => number): number => each.reduce((total, counts) => total + of(counts), 0);
+    return { transactions: sum(({ transactions }) => transactions), writes: sum((counts) => counts.writes) };
+  },
   async close() {
-    await commits.idle();
-    await database?.destroy();
-    database = undefined;
+    health.close();
+    await Promise.all([...lanes.values()].map((commits) => commits.idle()));
+    await engine?.close();
+    engine = undefined;
   },
 } satisfies StoreCalls;
 
-if (parentPort === null) throw new Error('src/store/worker.ts runs as a worker thread only');
-const link = new ThreadLink(parentPort, calls);
-void link;
+const link = new ThreadLink<{ [Name in keyof StoreNotices]: StoreNotices[Name] }>(parentPort, calls);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StoredAttempt } from '../../src/boot/attempt-store.ts';
 import { defaultStageSeconds } from '../../src/model/boot-profile.ts';
+import type { LeaseWrite } from '../../src/dhcp/lease-store.ts';
 import type { Lease } from '../../src/model/lease.ts';
 import { loadedAttempts } from '../../src/store/attempt-table.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -48,15 +49,20 @@ export function attempt(id: string, more: Partial<StoredAttempt> = {}): StoredAt
     lastPacket: 'DISCOVER',
     addresses: ['192.168.0.11'],
     stages: [{ stage: 'discover', atMs: grantedMs, protocol: 'dhcp' }],
-    state: 'running',
+    state: 'booting',
     reason: 'firmware DISCOVER',
     ...more,
   };
 }
 
+/** Leases as somebody commits them who knows of no other. */
+export function alone(...leases: readonly Lease[]): LeaseWrite[] {
+  return leases.map((each) => ({ lease: each }));
+}
+
 /** What every database has to do for the rooms that keep things in it. */
-export function storeContract(name: string, make: () => Promise<StoreUnderTest>): void {
-  describe(`the store over ${name}`, { timeout: 30_000 }, () => {
+export function storeContract(make: () => Promise<StoreUnderTest>): void {
+  describe('leases and attempts', () => {
     let under: StoreUnderTest;
     let store: Store;
 
@@ -86,40 +92,40 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
         lease('192.168.0.101', { mac: '52:54:00:00:00:02', state: 'released' }),
         lease('192.168.0.102', { state: 'declined', expiresMs: grantedMs + 2 ** 40 }),
       ];
-      await store.leases.commit(leases);
+      await store.leases.commit(alone(...leases));
       await reopen();
       expect(await store.leases.load()).toEqual(leases);
     });
 
     it('has one lease an address: a later commit replaces it, field by field', async () => {
-      await store.leases.commit([lease('192.168.0.100', { hostName: 'post01' })]);
+      await store.leases.commit(alone(lease('192.168.0.100', { hostName: 'post01' })));
       const later = lease('192.168.0.100', { mac: '52:54:00:00:00:02', grantedMs: grantedMs + 1 });
-      await store.leases.commit([later]);
+      await store.leases.commit(alone(later));
       expect(await store.leases.load()).toEqual([later]);
     });
 
     it('takes the last of two leases of one address in one commit', async () => {
       const last = lease('192.168.0.100', { state: 'released' });
-      await store.leases.commit([lease('192.168.0.100'), last]);
+      await store.leases.commit(alone(lease('192.168.0.100'), last));
       expect(await store.leases.load()).toEqual([last]);
     });
 
     it('takes an empty commit', async () => {
-      await store.leases.commit([]);
+      await store.leases.commit(alone());
       expect(await store.leases.load()).toEqual([]);
     });
 
     it('writes 5000 leases in one commit', async () => {
-      await store.leases.commit(Array.from({ length: 5000 }, (_, i) => lease(`10.0.${i >> 8}.${i & 255}`)));
+      await store.leases.commit(alone(...Array.from({ length: 5000 }, (_, i) => lease(`10.0.${i >> 8}.${i & 255}`))));
       expect(await store.leases.load()).toHaveLength(5000);
     });
 
     it('writes all leases of a commit or none, and the commits beside it all the same', async () => {
       const wrong = { ...lease('192.168.0.102'), mac: null } as unknown as Lease;
       const outcomes = await Promise.allSettled([
-        store.leases.commit([lease('192.168.0.100')]),
-        store.leases.commit([lease('192.168.0.101'), wrong]),
-        store.leases.commit([lease('192.168.0.103')]),
+        store.leases.commit(alone(lease('192.168.0.100'))),
+        store.leases.commit(alone(lease('192.168.0.101'), wrong)),
+        store.leases.commit(alone(lease('192.168.0.103'))),
       ]);
       expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
       const [, failed] = outcomes;
@@ -134,7 +140,7 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
     });
 
     it('replaces an attempt that is saved again, the last call winning', async () => {
-      const versions = ['running', 'stuck', 'running', 'up'] as const;
+      const versions = ['booting', 'stuck', 'booting', 'up'] as const;
       await Promise.all(versions.map((state) => store.attempts.save(attempt('a', { state }))));
       expect(await store.attempts.load()).toEqual([attempt('a', { state: 'up' })]);
     });
@@ -148,7 +154,7 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
     });
 
     it('writes what is queued before it closes', async () => {
-      const commit = store.leases.commit([lease('192.168.0.100')]);
+      const commit = store.leases.commit(alone(lease('192.168.0.100')));
       await store.close();
       await commit;
       store = await under.open();
@@ -157,7 +163,7 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
 
     it('refuses calls after it was closed', async () => {
       await store.close();
-      await expect(store.leases.commit([lease('192.168.0.100')])).rejects.toMatchObject({ code: 'store-closed' });
+      await expect(store.leases.commit(alone(lease('192.168.0.100')))).rejects.toMatchObject({ code: 'store-closed' });
       await expect(store.attempts.load()).rejects.toMatchObject({ code: 'store-closed' });
     });
   });

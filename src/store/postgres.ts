@@ -1,0 +1,116 @@
+import { Kysely, PostgresDialect, sql } from 'kysely';
+import type { Transaction } from 'kysely';
+import pg from 'pg';
+import type { Blame, Engine, EngineUse } from './engine.ts';
+import { PostgresFeed } from './postgres-feed.ts';
+import { StoreError } from './store-error.ts';
+import type { Tables } from './tables.ts';
+
+/** Any number that no other program uses for an advisory lock here: `vird` in ASCII. */
+const migrationLock = 0x76_69_72_64;
+
+/** Leases wait for nobody; what takes numbers makes other servers wait until its transaction ends, so nothing else is in that. */
+const lanes: Readonly<Record<string, string>> = { leases: 'leases', events: 'events', audit: 'audit' };
+
+/** Milliseconds. A server that vanished without a word must not hold a DHCP answer for as long as TCP would. */
+const connectTimeoutMs = 3000;
+const timeouts: Readonly<Record<EngineUse, { readonly statement: number; readonly query: number }>> = {
+  write: { statement: 5000, query: 6000 },
+  read: { statement: 60_000, query: 65_000 },
+  whole: { statement: 0, query: 0 },
+};
+
+export function postgresEngine(url: string, use: EngineUse): Engine {
+  const config = connectionConfig(url, use);
+  const open = (max: number): Kysely<Tables> => connect({ ...config, max });
+  const database = open(use === 'write' ? 2 : 3);
+  const writers = new Map<string, Kysely<Tables>>();
+  const feed = new PostgresFeed(connectionConfig(url, 'write'));
+  return {
+    database,
+    writing(area) {
+      const lane = lanes[area] ?? 'others';
+      const writer = writers.get(lane) ?? open(1);
+      writers.set(lane, writer);
+      return writer;
+    },
+    async lockMigrations(transaction: Transaction<Tables>) {
+      await sql`select pg_advisory_xact_lock(${migrationLock})`.execute(transaction);
+    },
+    snapshot: (body) => database.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(body),
+    blame,
+    remedy,
+    feed,
+    async close() {
+      await feed.close();
+      await Promise.all([database, ...writers.values()].map((each) => each.destroy()));
+    },
+  };
+}
+
+/** Also for a connection of a test's own. */
+export function openPostgres(url: string): Kysely<Tables> {
+  return connect({ ...connectionConfig(url, 'whole'), max: 3 });
+}
+
+function connect(config: pg.PoolConfig): Kysely<Tables> {
+  const pool = new pg.Pool(config);
+  // Of an idle connection that the server closed: the pool has dropped it already, the next query makes a new one.
+  pool.on('error', () => {});
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+}
+
+function connectionConfig(url: string, use: EngineUse): pg.PoolConfig {
+  const { statement, query } = timeouts[use];
+  // Whatever the server's or the user's default is: durable before COMMIT answers, and no hanging on to locks.
+  const settings = {
+    synchronous_commit: 'on',
+    default_transaction_isolation: 'read\\ committed',
+    default_transaction_read_only: use === 'read' ? 'on' : 'off',
+    statement_timeout: String(statement),
+    lock_timeout: String(statement),
+    idle_in_transaction_session_timeout: String(statement * 2),
+    client_min_messages: 'warning',
+    timezone: 'UTC',
+  };
+  if (!URL.canParse(url)) throw new StoreError('store-open', 'that is no URL. Write it as postgres://USER@HOST/DATABASE');
+  return {
+    connectionString: url,
+    application_name: 'virtdom',
+    options: Object.entries(settings)
+      .map(([name, value]) => `-c ${name}=${value}`)
+      .join(' '),
+    connectionTimeoutMillis: connectTimeoutMs,
+    ...(query > 0 && { query_timeout: query }),
+    keepAlive: true,
+    types: { getTypeParser },
+  };
+}
+
+/** Our bigints are milliseconds and counts: exact as numbers for 285,000 years. Of these connections only. */
+const getTypeParser: pg.CustomTypesConfig['getTypeParser'] = (oid, format) =>
+  oid === pg.types.builtins.INT8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format);
+
+/** SQLSTATE classes: 08 connection, 57P shut down, 53 resources, 58 system, 25006 a standby; 57014 and 55P03 are our time-outs. */
+const databaseStates = /^(08|57P|53|58|XX|F0|28|3D)|^(57014|55P03|25006|25P03)$/;
+const chanceStates = /^(40001|40P01)$/;
+/** What pg says of a connection that is gone, without a code. */
+const connectionMessages = /terminat|timeout|not queryable|closed|Connection ended/i;
+
+function blame(error: unknown): Blame {
+  if (error instanceof pg.DatabaseError) {
+    const { code = '' } = error;
+    if (chanceStates.test(code)) return 'chance';
+    return databaseStates.test(code) ? 'database' : 'statement';
+  }
+  const { syscall, message } = error as NodeJS.ErrnoException;
+  return syscall !== undefined || error instanceof AggregateError || connectionMessages.test(message) ? 'database' : 'statement';
+}
+
+function remedy(error: unknown): string {
+  const { code = '' } = error as { code?: string };
+  if (code === '3D000') return 'Make the database: createdb -O USER DATABASE';
+  if (code.startsWith('28')) return 'Check user and password in the URL, and pg_hba.conf on the server';
+  if (code === '42501') return 'The user needs the right to make tables in the schema public: it should own the database';
+  return 'Check the URL, and that PostgreSQL runs and can be reached from here';
+}
