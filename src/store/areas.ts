@@ -1,6 +1,13 @@
-import type { AttemptStore } from '../boot/attempt-store.ts';
+import type { AccountStore } from '../api/account-store.ts';
+import type { IdempotencyStore } from '../api/idempotency-store.ts';
+import type { TaskStore } from '../api/task-store.ts';
+import type { AttemptArchive, AttemptStore } from '../boot/attempt-store.ts';
 import type { LeaseStore } from '../dhcp/lease-store.ts';
+import type { AuditStore } from '../events/audit-store.ts';
+import type { EventStore } from '../events/event-store.ts';
+import type { ObjectStore, UnknownClientStore } from '../machines/object-store.ts';
 import type { Lease } from '../model/lease.ts';
+import type { TemplateStore } from '../templates/template-store.ts';
 import { lookups, offer, prunes, reads, writes } from './calls.ts';
 import type { Followers } from './followers.ts';
 import type { Reader } from './reader.ts';
@@ -10,6 +17,15 @@ import type { StoreThread } from './store-thread.ts';
 export interface StoreAreas {
   readonly leases: LeaseStore;
   readonly attempts: AttemptStore;
+  readonly archive: AttemptArchive;
+  readonly objects: ObjectStore;
+  readonly unknownClients: UnknownClientStore;
+  readonly templates: TemplateStore;
+  readonly events: EventStore;
+  readonly audit: AuditStore;
+  readonly accounts: AccountStore;
+  readonly tasks: TaskStore;
+  readonly idempotency: IdempotencyStore;
 }
 
 export interface AreaParts {
@@ -38,8 +54,6 @@ export function storeAreas({ writer, reader, followers }: AreaParts): StoreAreas
         if (count === 0) return removed;
       }
     };
-  void read;
-  void prune;
 
   return {
     leases: {
@@ -48,5 +62,33 @@ export function storeAreas({ writer, reader, followers }: AreaParts): StoreAreas
       follow: (written, lost) => followers.set('leases', { heard: (leases) => written(leases as readonly Lease[]), missed: lost }),
     },
     attempts: { load: look.attempts.load, save: async (attempt) => void (await write.attempts.save(attempt)) },
+    archive: { ...read.archive, prune: prune('archive') },
+    objects: {
+      ...look.objects,
+      ...write.objects,
+      follow: (listener) => followers.set('objects', { heard: listener, missed: listener }),
+    },
+    unknownClients: { ...look.unknownClients, ...write.unknownClients },
+    templates: {
+      ...look.templates,
+      ...read.templates,
+      ...write.templates,
+      follow: (listener) => followers.set('templates', { heard: listener, missed: listener }),
+    },
+    events: {
+      ...look.events,
+      ...read.events,
+      ...write.events,
+      prune: prune('events'),
+      follow: (listener) =>
+        followers.set('events', {
+          heard: (numbers) => listener(Math.max(...(numbers as readonly number[]))),
+          missed: async () => listener((await look.events.bounds()).newest),
+        }),
+    },
+    audit: { ...read.audit, ...write.audit, prune: prune('audit') },
+    accounts: { ...look.accounts, ...read.accounts, ...write.accounts, prune: prune('accounts') },
+    tasks: { ...look.tasks, ...read.tasks, ...write.tasks, prune: prune('tasks') },
+    idempotency: { ...write.idempotency, prune: prune('idempotency') },
   };
 }

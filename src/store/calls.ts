@@ -1,8 +1,35 @@
 import type { Kysely } from 'kysely';
+import {
+  addSession,
+  addToken,
+  addUser,
+  deleteSession,
+  deleteToken,
+  deleteUser,
+  expiredAccess,
+  findSession,
+  findToken,
+  findUser,
+  readTokens,
+  readUsers,
+  removeAccess,
+  touchSession,
+  touchToken,
+  updateUser,
+} from './account-table.ts';
+import { expiredAttempts, findAttempt, pageAttempts, removeAttempts } from './attempt-archive-table.ts';
 import { readAttempts, writeAttempt } from './attempt-table.ts';
+import { appendAudit, expiredAudit, pageAudit, removeAudit } from './audit-table.ts';
 import type { Notice } from './change-feed.ts';
+import { pageEvents } from './event-page.ts';
+import { appendEvents, eventBounds, expiredEvents, removeEvents } from './event-table.ts';
+import { beginAnswer, expiredAnswers, finishAnswer, forgetAnswer, removeAnswers } from './idempotency-table.ts';
 import { readLeases, writeLeases } from './lease-table.ts';
+import { commitObjects, deleteOneShot, readObjects, saveOneShot } from './object-table.ts';
 import type { Tables } from './tables.ts';
+import { expiredTasks, findTask, pageTasks, removeTasks, saveTask } from './task-table.ts';
+import { commitTemplate, readTemplateVersion, readTemplateVersions, readTemplates } from './template-table.ts';
+import { deleteUnknownClients, readUnknownClients, saveUnknownClients } from './unknown-client-table.ts';
 
 /**
  * What the control thread may ask of the database: one more function is one more line here, and its type follows.
@@ -15,19 +42,47 @@ export type Calls = Readonly<Record<string, Readonly<Record<string, Query>>>>;
 export const lookups = {
   leases: { load: readLeases },
   attempts: { load: readAttempts },
+  archive: { find: findAttempt },
+  objects: { load: readObjects },
+  unknownClients: { load: readUnknownClients },
+  templates: { load: readTemplates, version: readTemplateVersion },
+  events: { bounds: eventBounds },
+  accounts: { users: readUsers, user: findUser, session: findSession, tokens: readTokens, tokenByHash: findToken },
+  tasks: { find: findTask },
 } satisfies Calls;
 
 /** Lists, pages, searches: on a connection that can only read, in a thread of its own. */
-export const reads = {} satisfies Calls;
+export const reads = {
+  archive: { page: pageAttempts },
+  templates: { versions: readTemplateVersions },
+  events: { page: pageEvents },
+  audit: { page: pageAudit },
+  tasks: { page: pageTasks },
+} satisfies Calls;
 
 /** Each in a transaction that it may share with others, durable before it resolves; its error or Refusal undoes it alone. */
 export const writes = {
   leases: { commit: writeLeases },
   attempts: { save: writeAttempt },
+  objects: { commit: commitObjects, saveOneShot, deleteOneShot },
+  unknownClients: { save: saveUnknownClients, delete: deleteUnknownClients },
+  templates: { commit: commitTemplate },
+  events: { append: appendEvents },
+  audit: { append: appendAudit },
+  accounts: { addUser, updateUser, deleteUser, addSession, touchSession, deleteSession, addToken, touchToken, deleteToken },
+  tasks: { save: saveTask },
+  idempotency: { begin: beginAnswer, finish: finishAnswer, forget: forgetAnswer },
 } satisfies Calls;
 
 /** Deletions of what is old, a bite at a time: `expired` looks for at most so many keys where reads are, `remove` deletes these. */
-export const prunes = {} satisfies Readonly<Record<string, Prune>>;
+export const prunes = {
+  archive: { expired: expiredAttempts, remove: removeAttempts },
+  events: { expired: expiredEvents, remove: removeEvents },
+  audit: { expired: expiredAudit, remove: removeAudit },
+  accounts: { expired: expiredAccess, remove: removeAccess },
+  tasks: { expired: expiredTasks, remove: removeTasks },
+  idempotency: { expired: expiredAnswers, remove: removeAnswers },
+} satisfies Readonly<Record<string, Prune>>;
 
 export interface Prune {
   readonly expired: (database: Kysely<Tables>, beforeMs: number, limit: number) => Promise<readonly unknown[]>;
@@ -35,10 +90,25 @@ export interface Prune {
   readonly remove: (database: Kysely<Tables>, keys: never) => Promise<number>;
 }
 
+const objectsChanged: Notice = { area: 'objects', payload: 'changed' };
+
 /** What other servers on the same database are told, with the commit, of a write that gave this result. */
 export const notices = {
-  leases: { commit: ({ written }) => written.map((lease) => ({ area: 'leases', payload: lease })) },
+  leases: { commit: ({ written }) => written.map((payload) => ({ area: 'leases', payload })) },
+  // Whether it used up a one-shot boot.
+  attempts: { save: objectsChanged },
+  objects: {
+    commit: ({ kind }) => objectsChanged(kind === 'done'),
+    saveOneShot: () => objectsChanged(true),
+    deleteOneShot: objectsChanged,
+  },
+  templates: { commit: ({ kind }) => (kind === 'done' ? [{ area: 'templates', payload: null }] : []) },
+  events: { append: (events) => events.slice(-1).map(({ id }) => ({ area: 'events', payload: id })) },
 } satisfies Notices<typeof writes>;
+
+function objectsChanged(changed: boolean): Notice[] {
+  return changed ? [{ area: 'objects', payload: null }] : [];
+}
 
 export type Notices<Area> = {
   readonly [Name in keyof Area]?: {

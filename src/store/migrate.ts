@@ -1,5 +1,6 @@
 import type { Kysely, Transaction } from 'kysely';
 import { up as leasesAndAttempts } from './migrations/0001-leases-and-attempts.ts';
+import { up as controlPlane } from './migrations/0002-control-plane.ts';
 import { StoreError } from './store-error.ts';
 import type { Tables } from './tables.ts';
 
@@ -9,7 +10,10 @@ interface Migration {
 }
 
 /** Every step from an empty database to this program's, in order. Only ever appended to. */
-export const migrations: readonly Migration[] = [{ name: '0001-leases-and-attempts', up: leasesAndAttempts }];
+export const migrations: readonly Migration[] = [
+  { name: '0001-leases-and-attempts', up: leasesAndAttempts },
+  { name: '0002-control-plane', up: controlPlane },
+];
 
 /**
  * Brings the database up to this program: all missing steps in one transaction, so that a kill leaves the old or the new.
