@@ -90,8 +90,6 @@ export interface Prune {
   readonly remove: (database: Kysely<Tables>, keys: never) => Promise<number>;
 }
 
-const objectsChanged: Notice = { area: 'objects', payload: 'changed' };
-
 /** What other servers on the same database are told, with the commit, of a write that gave this result. */
 export const notices = {
   leases: { commit: ({ written }) => written.map((payload) => ({ area: 'leases', payload })) },
