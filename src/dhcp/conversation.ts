@@ -1,13 +1,14 @@
 import type { BootClient, BootDecision } from '../model/boot-decision.ts';
 import { formatIpv4, ipv4Number } from '../model/ipv4.ts';
 import type { Subnet } from '../model/subnet.ts';
+import type { ClaimState } from './address-rules.ts';
 import type { BootAdvisor } from './boot-advisor.ts';
 import { bootClientOf } from './boot-client.ts';
-import type { ClaimState, LeaseBook } from './lease-book.ts';
+import type { LeaseBook } from './lease-book.ts';
 import { messageType, optionCode } from './option-code.ts';
 import { readAddress, readText, readU8 } from './option-value.ts';
 import type { DhcpPacket } from './packet.ts';
-import { nak, offerOrAck } from './reply.ts';
+import { leaseSecondsOf, nak, offerOrAck } from './reply.ts';
 
 const requestNames = ['DISCOVER', 'REQUEST', 'DECLINE', 'RELEASE', 'INFORM'] as const;
 export type RequestName = (typeof requestNames)[number];
@@ -87,6 +88,7 @@ export class Conversation {
     const { packet, client, subnet } = question;
     const serverId = readAddress(packet.options, optionCode.serverId);
     if (serverId !== undefined && serverId !== ipv4Number(subnet.serverAddress)) {
+      this.#book.withdrawOffer(client.mac, subnet);
       return { kind: 'foreign', server: formatIpv4(serverId), reason: 'the client took the offer of another DHCP server' };
     }
     const requested = readAddress(packet.options, optionCode.requestedAddress);
@@ -104,19 +106,21 @@ export class Conversation {
       case 'refuse':
         return refusal(packet, subnet, state, claim.reason);
       case 'grant':
-        return this.#grant(question, decision, address);
+        return this.#grant(question, decision, address, state);
     }
   }
 
   /** RFC 2131 3.1 step 4: the lease is on disk before the ACK is on the wire. */
-  async #grant({ packet, client, subnet }: Question, decision: BootDecision, address: number): Promise<Outcome> {
+  async #grant({ packet, client, subnet }: Question, decision: BootDecision, address: number, state: ClaimState): Promise<Outcome> {
     const key = `${subnet.name} ${client.mac} ${address}`;
     const isRepeat = this.#granting.has(key);
     this.#granting.set(key, packet);
     if (isRepeat) return ignored('the lease that it repeats its REQUEST for is being written');
     try {
-      await this.#book.grant(client.mac, subnet, address, hostNameOf(packet));
+      const terms = { ...hostNameOf(packet), leaseSeconds: leaseSecondsOf(decision, subnet) };
+      const granted = await this.#book.grant(client.mac, subnet, address, terms);
       const newest = this.#granting.get(key) ?? packet;
+      if (granted.kind === 'taken') return refusal(newest, subnet, state, granted.reason);
       const reply = offerOrAck('ACK', { request: newest, subnet, decision, address });
       return { kind: 'reply', message: 'ACK', packet: reply, address: formatIpv4(address), reason: decision.reason };
     } finally {
@@ -174,9 +178,9 @@ function isForeign(packet: DhcpPacket, subnet: Subnet): boolean {
 }
 
 /** As text from a stranger: letters, digits, dots and dashes only, or nothing. */
-function hostNameOf(packet: DhcpPacket): string | undefined {
-  const name = readText(packet.options, optionCode.hostName);
-  return name !== undefined && /^[\w.-]{1,255}$/.test(name) ? name : undefined;
+function hostNameOf(packet: DhcpPacket): { readonly hostName?: string } {
+  const hostName = readText(packet.options, optionCode.hostName);
+  return hostName !== undefined && /^[\w.-]{1,255}$/.test(hostName) ? { hostName } : {};
 }
 
 function ignored(reason: string): Outcome {

@@ -1,148 +1,148 @@
-import type { Clock } from '../clock.ts';
+import type { Clock, Timer } from '../clock.ts';
 import type { Log } from '../log.ts';
-import { broadcastAddress, cidrContains, formatIpv4, ipv4Number, type Ipv4 } from '../model/ipv4.ts';
+import { formatIpv4, ipv4Number, type Ipv4 } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Subnet } from '../model/subnet.ts';
-import { AddressPool } from './address-pool.ts';
+import { AddressRules, type ClaimResult, type ClaimState, type OfferResult } from './address-rules.ts';
+import { AddressSupply } from './address-supply.ts';
 import type { AddressRights } from './boot-advisor.ts';
-import { ExpiryQueue } from './expiry-queue.ts';
 import { GroupCommit } from './group-commit.ts';
-import type { LeaseStore } from './lease-store.ts';
-import { OfferTable } from './offer-table.ts';
+import type { LeaseStore, LeaseWrite } from './lease-store.ts';
 
-/** A ROM may take its time between two of its requests. */
-const OFFER_HOLD_MS = 60_000;
 /** A declined address is left alone for so long; the RFC leaves it to us. */
 const DECLINE_MS = 10 * 60_000;
-/** And for so long by the machine that it is reserved for: one DECLINE, which anybody can forge, must not keep it from booting. */
-const RESERVED_DECLINE_MS = 10_000;
-/** How often addresses that could not be given are looked at again when a pool is used up. */
-const RECONSIDER_MS = 5000;
+const RELOAD_RETRY_MS = 5000;
 
 export interface LeaseBookParts {
   readonly store: LeaseStore;
   readonly subnets: readonly Subnet[];
   readonly clock: Clock;
   readonly log: Log;
+  /** Where other servers may give addresses out of the same store: another one for each. */
+  readonly serverId?: string;
 }
 
-/** What may be given to a client that asks for any address. */
-export type OfferResult = { readonly kind: 'address'; readonly address: number } | { readonly kind: 'none'; readonly reason: string };
+/** `taken`: another server on the same store was quicker. */
+export type GrantResult = { readonly kind: 'granted'; readonly lease: Lease } | { readonly kind: 'taken'; readonly reason: string };
 
-/** What a client may have that asks for a certain one: `unknown` where RFC 2131 4.3.2 wants silence. */
-export type ClaimResult = { readonly kind: 'grant' } | { readonly kind: 'refuse' | 'unknown'; readonly reason: string };
+/** `in-use`: live traffic; force it, or look for the machine. `renewed`: its client got it again meanwhile. */
+export type RemoveResult =
+  | { readonly kind: 'removed'; readonly lease: Lease }
+  | { readonly kind: 'in-use' | 'renewed'; readonly lease: Lease }
+  | { readonly kind: 'none' };
 
-/** RFC 2131 4.3.2: what a DHCPREQUEST comes from. */
-export type ClaimState = 'selecting' | 'init-reboot' | 'renewing';
+/** A lease as people see it: one that ran out is neither bound nor declined. */
+export type ListedLease = Omit<Lease, 'state'> & { readonly state: Lease['state'] | 'expired' };
 
 /**
  * Who has which address, and by what right. A lease belongs to the hardware address: ROM, boot loader, kernel and DHCP client
- * of one machine have different client-ids and share it. Everything is in memory; the store is written behind it.
+ * of one machine have different client-ids and share it. Everything is in memory; the store is written behind it, and has the
+ * last word where another server writes it too.
  */
 export class LeaseBook {
   readonly #store: LeaseStore;
-  readonly #subnets: readonly Subnet[];
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #commits: GroupCommit;
-  readonly #byAddress = new Map<number, Lease>();
-  /** The newest lease of a client on a subnet, whatever its state. */
-  readonly #byClient = new Map<string, Lease>();
-  readonly #pools = new Map<string, AddressPool>();
-  readonly #excluded = new Set<number>();
-  readonly #offers = new OfferTable(OFFER_HOLD_MS);
-  readonly #expiries = new ExpiryQueue();
-  readonly #reconsideredMs = new Map<string, number>();
+  readonly #supply: AddressSupply;
+  readonly #rules: AddressRules;
+  #subnets: readonly Subnet[];
   #loading: Promise<void> | undefined;
+  /** How many writes of an address are on their way. */
+  readonly #writing = new Map<Ipv4, number>();
+  /** While the leases are read again: those that were written meanwhile, of which the reading may know nothing. */
+  #writtenMeanwhile: Set<Ipv4> | undefined;
+  #reload: Timer | undefined;
 
-  constructor({ store, subnets, clock, log }: LeaseBookParts) {
+  constructor(parts: LeaseBookParts) {
+    const { store, subnets, clock, log } = parts;
     this.#store = store;
     this.#subnets = subnets;
     this.#clock = clock;
     this.#log = log;
     this.#commits = new GroupCommit(store);
-    for (const subnet of subnets) {
-      if (subnet.pool !== undefined)
-        this.#pools.set(subnet.name, new AddressPool(ipv4Number(subnet.pool.first), ipv4Number(subnet.pool.last)));
-      this.#excluded.add(subnet.cidr.network).add(broadcastAddress(subnet.cidr)).add(ipv4Number(subnet.serverAddress));
-      if (subnet.router !== undefined) this.#excluded.add(ipv4Number(subnet.router));
-    }
+    this.#supply = new AddressSupply(parts);
+    this.#rules = new AddressRules(this.#supply, clock);
   }
 
-  /** Reads what an earlier process left, once; later calls wait for the same reading. */
+  /** Reads what an earlier process left, once, and follows other servers; later calls wait for the same reading. */
   load(): Promise<void> {
     this.#loading ??= this.#load();
     return this.#loading;
   }
 
   /** Resolves when nothing is on its way to the store any more. */
-  idle(): Promise<void> {
-    return this.#commits.idle();
+  async idle(): Promise<void> {
+    this.#reload?.cancel();
+    await this.#commits.idle();
+  }
+
+  /** Takes effect at once. Leases stay, also those of no subnet; pools are those of the subnets as they are now. */
+  setSubnets(subnets: readonly Subnet[]): void {
+    this.#subnets = subnets;
+    this.#supply.setSubnets(subnets);
   }
 
   /** The lease that was given on this address last; it may have run out, which does not say that its holder is gone. */
   leaseOf(address: Ipv4): Lease | undefined {
-    const lease = this.#byAddress.get(ipv4Number(address));
+    const lease = this.#supply.leases.at(ipv4Number(address));
     return lease?.state === 'bound' ? lease : undefined;
   }
 
   /** The address that this hardware address got last, on whichever subnet. */
   addressOf(mac: Mac): Ipv4 | undefined {
     let newest: Lease | undefined;
-    for (const subnet of this.#subnets) {
-      const lease = this.#byClient.get(clientKey(subnet.name, mac));
+    for (const { name } of this.#subnets) {
+      const lease = this.#supply.leases.ofClient(name, mac);
       if (lease?.state === 'bound' && (newest === undefined || lease.grantedMs > newest.grantedMs)) newest = lease;
     }
     return newest?.address;
   }
 
+  /** All of them in the order of addresses, history included. */
+  list(): readonly ListedLease[] {
+    const { leases } = this.#supply;
+    const nowMs = this.#clock.now();
+    const addresses = Uint32Array.from(leases.all(), ([address]) => address).sort();
+    const list: ListedLease[] = [];
+    for (const address of addresses) {
+      const lease = leases.at(address);
+      if (lease !== undefined) list.push(lease.state !== 'released' && lease.expiresMs <= nowMs ? { ...lease, state: 'expired' } : lease);
+    }
+    return list;
+  }
+
   /** Chooses an address for a DISCOVER and holds it for a while (RFC 2131 4.3.1). */
   offer(mac: Mac, subnet: Subnet, wanted: number | undefined, rights: AddressRights): OfferResult {
-    this.#collect();
-    const reserved = rights.reservedAddress(mac, subnet);
-    if (reserved !== undefined) return this.#offerReserved(mac, subnet, reserved, rights);
-    if (subnet.mode === 'reserved') return { kind: 'none', reason: 'no reservation on a subnet that has only reservations' };
-    const pool = this.#pools.get(subnet.name);
-    if (pool === undefined) return { kind: 'none', reason: 'no reservation, and the subnet has no pool' };
-    const address =
-      this.#known(mac, subnet, pool, rights) ?? this.#wanted(wanted, mac, pool, rights) ?? this.#fresh(subnet, mac, pool, rights);
-    if (address === undefined) return { kind: 'none', reason: 'no free address in the pool' };
-    pool.use(address);
-    const before = this.#offers.addressFor(subnet.name, mac);
-    this.#offers.hold(subnet.name, mac, address, this.#clock.monotonic());
-    if (before !== undefined && before !== address) pool.giveBack(before);
-    return { kind: 'address', address };
+    return this.#rules.offer(mac, subnet, wanted, rights);
   }
 
   /** What `offer` holds for this client just now. */
   offeredAddress(mac: Mac, subnet: Subnet): number | undefined {
-    return this.#offers.addressFor(subnet.name, mac);
+    return this.#supply.offeredTo(mac, subnet);
+  }
+
+  /** The client took another server's offer: ours is free again (RFC 2131 4.3.2). */
+  withdrawOffer(mac: Mac, subnet: Subnet): void {
+    this.#supply.withdraw(mac, subnet.name);
   }
 
   /** Judges a DHCPREQUEST for one address. */
   claim(mac: Mac, subnet: Subnet, address: number, state: ClaimState, rights: AddressRights): ClaimResult {
-    if (!cidrContains(subnet.cidr, address) || this.#excluded.has(address)) return refuse('the address is not of this subnet');
-    const lease = this.#byAddress.get(address);
-    const isMine = lease?.mac === mac && lease.state === 'bound';
-    // Its root hangs on this address (see addressInUse): a changed reservation waits for its next boot.
-    if (isMine && state === 'renewing' && rights.addressInUse(formatIpv4(address))) return { kind: 'grant' };
-    const reserved = rights.reservedAddress(mac, subnet);
-    if (reserved !== undefined) {
-      if (ipv4Number(reserved) !== address) return refuse(`the address of this machine is ${reserved}`);
-      const obstacle = this.#obstacle(mac, address, rights);
-      return obstacle === undefined ? { kind: 'grant' } : refuse(obstacle);
-    }
-    if (subnet.mode === 'reserved') return { kind: 'unknown', reason: 'no reservation on a subnet that has only reservations' };
-    if (rights.isReserved(formatIpv4(address))) return refuse('the address is reserved for another machine');
-    return this.#claimFromPool(mac, subnet, address, state, rights);
+    return this.#rules.claim(mac, subnet, address, state, rights);
   }
 
   /**
    * Binds the address and resolves when that is on disk: only then may the ACK be sent. When it rejects, nothing has changed
    * and the offer stands. Call it after `claim` said grant.
    */
-  async grant(mac: Mac, subnet: Subnet, address: number, hostName: string | undefined): Promise<Lease> {
+  async grant(
+    mac: Mac,
+    subnet: Subnet,
+    address: number,
+    { hostName, leaseSeconds = subnet.leaseSeconds }: { readonly hostName?: string; readonly leaseSeconds?: number } = {},
+  ): Promise<GrantResult> {
     const nowMs = this.#clock.now();
     const lease: Lease = {
       address: formatIpv4(address),
@@ -150,40 +150,43 @@ export class LeaseBook {
       mac,
       state: 'bound',
       grantedMs: nowMs,
-      expiresMs: nowMs + subnet.leaseSeconds * 1000,
+      expiresMs: nowMs + leaseSeconds * 1000,
       ...(hostName === undefined ? {} : { hostName }),
     };
-    const before = this.#byAddress.get(address);
-    const elsewhere = this.#byClient.get(clientKey(subnet.name, mac));
-    const moved = elsewhere !== undefined && elsewhere.address !== lease.address && elsewhere.state === 'bound';
-    const changes = moved ? [lease, { ...elsewhere, state: 'released' as const, expiresMs: nowMs }] : [lease];
-    this.#unhold(mac, subnet, address);
-    for (const change of changes.toReversed()) this.#enter(change);
+    const { leases } = this.#supply;
+    const before = leases.at(address);
+    const had = leases.ofClient(subnet.name, mac);
+    const elsewhere = had !== undefined && had.address !== lease.address && had.state === 'bound' ? had : undefined;
+    this.#supply.withdraw(mac, subnet.name, address);
+    if (elsewhere !== undefined) this.#supply.enter(released(elsewhere, nowMs));
+    this.#supply.enter(lease);
+    let standing: readonly Lease[];
     try {
-      await this.#commits.add(changes);
+      standing = await this.#commit([writeOf(lease, before), ...(elsewhere === undefined ? [] : [{ lease: released(elsewhere, nowMs) }])]);
     } catch (error) {
-      this.#takeBack(lease, before, moved ? elsewhere : undefined);
-      this.#offers.hold(subnet.name, mac, address, this.#clock.monotonic());
+      this.#takeBack(lease, before, elsewhere);
+      this.#supply.offer(mac, subnet, address);
       throw error;
     }
-    return lease;
+    if (!standing.some((other) => other.address === lease.address && other.mac !== mac)) return { kind: 'granted', lease };
+    this.#supply.collided(address);
+    return { kind: 'taken', reason: 'another server gave the address to another client' };
   }
 
   /** DHCPRELEASE: only the holder can, and it keeps a right to come back to the address. */
   release(mac: Mac, address: number): boolean {
-    const lease = this.#byAddress.get(address);
+    const lease = this.#supply.leases.at(address);
     if (lease === undefined || lease.mac !== mac || lease.state !== 'bound') return false;
-    this.#record({ ...lease, state: 'released', expiresMs: this.#clock.now() });
-    this.#pools.get(lease.subnet)?.giveBack(address);
+    this.#record(released(lease, this.#clock.now()));
     return true;
   }
 
   /** DHCPDECLINE: somebody else answers on the address. Only its holder, or who it was offered to, can say so. */
   decline(mac: Mac, subnet: Subnet, address: number): boolean {
-    const lease = this.#byAddress.get(address);
+    const lease = this.#supply.leases.at(address);
     const holdsLease = lease?.mac === mac && lease.state === 'bound';
-    if (!holdsLease && this.#offers.addressFor(subnet.name, mac) !== address) return false;
-    this.#offers.drop(subnet.name, mac);
+    if (!holdsLease && this.#supply.offeredTo(mac, subnet) !== address) return false;
+    this.#supply.withdraw(mac, subnet.name, address);
     const nowMs = this.#clock.now();
     this.#record({
       address: formatIpv4(address),
@@ -196,196 +199,128 @@ export class LeaseBook {
     return true;
   }
 
+  /** An operator frees an address, as if its client had given it back. On disk when it resolves. */
+  async remove(address: Ipv4, rights: AddressRights, { force = false } = {}): Promise<RemoveResult> {
+    const lease = this.#supply.leases.at(ipv4Number(address));
+    if (lease === undefined || lease.state === 'released') return { kind: 'none' };
+    if (!force && rights.addressInUse(address)) return { kind: 'in-use', lease };
+    const end = released(lease, this.#clock.now());
+    this.#supply.enter(end);
+    try {
+      const [standing] = await this.#commit([{ lease: end }]);
+      return standing === undefined ? { kind: 'removed', lease } : { kind: 'renewed', lease: standing };
+    } catch (error) {
+      this.#takeBack(end, lease, undefined);
+      throw error;
+    }
+  }
+
+  /** Likewise all addresses of these clients, in use or not. Returns the leases that ended. */
+  async removeOf(macs: ReadonlySet<Mac>, rights: AddressRights): Promise<readonly Lease[]> {
+    const addresses = [...this.#supply.leases.all()].filter(([, { mac, state }]) => macs.has(mac) && state === 'bound');
+    const results = await Promise.all(addresses.map(([, { address }]) => this.remove(address, rights, { force: true })));
+    return results.flatMap((result) => (result.kind === 'removed' ? [result.lease] : []));
+  }
+
   /** Up to `count` addresses to be probed before they are offered; each must come back by `probed`. */
   toProbe(subnet: Subnet, count: number, rights: AddressRights): readonly number[] {
-    this.#collect();
-    const pool = this.#pools.get(subnet.name);
-    const addresses: number[] = [];
-    if (pool === undefined) return addresses;
-    while (addresses.length + pool.readyCount < count) {
-      const address = pool.takeForProbe((candidate) => this.#isFree(candidate, rights));
-      if (address === undefined) break;
-      addresses.push(address);
-    }
-    return addresses;
+    return this.#supply.toProbe(subnet, count, rights);
   }
 
   probed(subnet: Subnet, address: number, answered: boolean): void {
-    this.#pools.get(subnet.name)?.probed(address, answered);
+    this.#supply.pool(subnet)?.probed(address, answered);
   }
 
   async #load(): Promise<void> {
+    const early: (readonly Lease[])[] = [];
+    let heard = (leases: readonly Lease[]): void => void early.push(leases);
+    this.#store.follow(
+      (leases) => heard(leases),
+      () => void this.#readAgain(),
+    );
     const leases = await this.#store.load();
-    for (const lease of leases.toSorted((one, other) => one.grantedMs - other.grantedMs)) this.#enter(lease);
+    for (const lease of leases.toSorted((one, other) => one.grantedMs - other.grantedMs)) this.#supply.enter(lease);
+    heard = (written) => this.#adopt(written);
+    for (const written of early) heard(written);
     this.#log.info({ leases: leases.length }, 'leases loaded');
   }
 
-  #offerReserved(mac: Mac, subnet: Subnet, reserved: Ipv4, rights: AddressRights): OfferResult {
-    const address = ipv4Number(reserved);
-    if (!cidrContains(subnet.cidr, address)) return { kind: 'none', reason: 'the reserved address is not of this subnet' };
-    const obstacle = this.#obstacle(mac, address, rights);
-    if (obstacle !== undefined) return { kind: 'none', reason: obstacle };
-    this.#offers.hold(subnet.name, mac, address, this.#clock.monotonic());
-    return { kind: 'address', address };
-  }
-
-  /** Why even the machine that an address is kept for cannot have it now. A stale lease of another machine is no reason. */
-  #obstacle(mac: Mac, address: number, rights: AddressRights): string | undefined {
-    const lease = this.#byAddress.get(address);
-    const ageMs = lease?.state === 'declined' ? this.#clock.now() - lease.grantedMs : RESERVED_DECLINE_MS;
-    if (ageMs >= 0 && ageMs < RESERVED_DECLINE_MS) return 'the reserved address was declined: another host answers on it';
-    if (lease !== undefined && lease.mac !== mac && lease.state === 'bound' && rights.addressInUse(lease.address)) {
-      return 'the reserved address is in live use by another machine';
+  /** What other servers wrote may have been missed. */
+  async #readAgain(): Promise<void> {
+    this.#reload?.cancel();
+    const meanwhile = new Set(this.#writing.keys());
+    this.#writtenMeanwhile = meanwhile;
+    try {
+      const leases = await this.#store.load();
+      this.#adopt(leases.filter(({ address }) => !meanwhile.has(address)));
+      this.#log.info({ leases: leases.length }, 'leases loaded again');
+    } catch (error) {
+      this.#log.error({ err: error }, 'the leases that other servers gave cannot be read; trying again');
+      this.#reload = this.#clock.after(RELOAD_RETRY_MS, () => void this.#readAgain());
+    } finally {
+      if (this.#writtenMeanwhile === meanwhile) this.#writtenMeanwhile = undefined;
     }
-    return undefined;
   }
 
-  #claimFromPool(mac: Mac, subnet: Subnet, address: number, state: ClaimState, rights: AddressRights): ClaimResult {
-    if (this.#pools.get(subnet.name)?.contains(address) !== true) return refuse('the address is not of the pool');
-    if (!this.#isMineOrFree(address, mac, subnet, rights)) return refuse('the address is taken');
-    const own = this.#byClient.get(clientKey(subnet.name, mac));
-    if (state !== 'init-reboot' || own?.address === formatIpv4(address)) return { kind: 'grant' };
-    return own === undefined
-      ? { kind: 'unknown', reason: 'no record of this client' }
-      : refuse(`the address of this client is ${own.address}`);
-  }
-
-  /** What this client had, or else was offered: it gets that again. */
-  #known(mac: Mac, subnet: Subnet, pool: AddressPool, rights: AddressRights): number | undefined {
-    const lease = this.#byClient.get(clientKey(subnet.name, mac));
-    const leased = lease === undefined ? undefined : ipv4Number(lease.address);
-    return [leased, this.#offers.addressFor(subnet.name, mac)].find(
-      (address) =>
-        address !== undefined &&
-        pool.contains(address) &&
-        !rights.isReserved(formatIpv4(address)) &&
-        this.#isMineOrFree(address, mac, subnet, rights),
-    );
-  }
-
-  #isMineOrFree(address: number, mac: Mac, subnet: Subnet, rights: AddressRights): boolean {
-    if (this.#offers.addressFor(subnet.name, mac) === address) return this.#isUnused(address, mac, rights);
-    return !this.#offers.isHeld(address) && this.#isUnused(address, mac, rights);
-  }
-
-  #wanted(wanted: number | undefined, mac: Mac, pool: AddressPool, rights: AddressRights): number | undefined {
-    if (wanted === undefined || !pool.contains(wanted)) return undefined;
-    const lease = this.#byAddress.get(wanted);
-    // An address that ran out stays its old client's as long as there are others.
-    if (lease !== undefined && lease.mac !== mac) return undefined;
-    return this.#isFree(wanted, rights) ? wanted : undefined;
-  }
-
-  #fresh(subnet: Subnet, mac: Mac, pool: AddressPool, rights: AddressRights): number | undefined {
-    const isFree = (address: number): boolean => this.#isFree(address, rights);
-    const address = pool.take(isFree);
-    if (address !== undefined) return address;
-    const nowMs = this.#clock.monotonic();
-    const reconsider = nowMs - (this.#reconsideredMs.get(subnet.name) ?? Number.NEGATIVE_INFINITY) >= RECONSIDER_MS;
-    if (reconsider) {
-      this.#reconsideredMs.set(subnet.name, nowMs);
-      pool.reconsider();
+  /** Leases that stand in the store by another server's doing. */
+  #adopt(leases: readonly Lease[]): void {
+    for (const lease of leases) {
+      const address = ipv4Number(lease.address);
+      const known = this.#supply.leases.at(address);
+      if (known !== undefined && known.mac === lease.mac && !isNews(lease, known)) continue;
+      this.#supply.lose(lease, address);
+      if (lease.state === 'bound') this.#supply.withdraw(lease.mac, lease.subnet, address);
+      this.#supply.enter(lease);
     }
-    const second = (reconsider ? pool.take(isFree) : undefined) ?? this.#takeDeclined(pool, rights);
-    if (second === undefined && reconsider) this.#log.warn({ subnet: subnet.name, mac }, 'no free address in the pool');
-    return second;
   }
 
-  /** The one that was declined longest ago, rather than none: perhaps its other host is gone, perhaps there never was one. */
-  #takeDeclined(pool: AddressPool, rights: AddressRights): number | undefined {
-    const address = pool.declined.take((candidate) => {
-      const text = formatIpv4(candidate);
-      return !this.#offers.isHeld(candidate) && !rights.isReserved(text) && !rights.addressInUse(text);
-    });
-    if (address !== undefined) this.#byAddress.delete(address);
-    return address;
-  }
-
-  #isFree(address: number, rights: AddressRights): boolean {
-    return !this.#offers.isHeld(address) && this.#isUnused(address, undefined, rights);
-  }
-
-  /** Nobody but `mac` has it: by a lease, by a reservation, or by using it whatever its lease says. */
-  #isUnused(address: number, mac: Mac | undefined, rights: AddressRights): boolean {
-    if (this.#excluded.has(address)) return false;
-    const lease = this.#byAddress.get(address);
-    if (lease !== undefined && lease.mac === mac && lease.state === 'bound') return true;
-    if (lease !== undefined && lease.state !== 'released' && lease.expiresMs > this.#clock.now()) return false;
-    const text = formatIpv4(address);
-    return !rights.isReserved(text) && !rights.addressInUse(text);
-  }
-
-  /** Gives back what ran out: a few steps for each that did, none for the others. */
-  #collect(): void {
-    const nowMs = this.#clock.monotonic();
-    for (let address = this.#offers.popExpired(nowMs); address !== undefined; address = this.#offers.popExpired(nowMs))
-      this.#giveBack(address);
-    const wallMs = this.#clock.now();
-    for (let address = this.#expiries.popDue(wallMs); address !== undefined; address = this.#expiries.popDue(wallMs)) {
-      const lease = this.#byAddress.get(address);
-      if (lease === undefined) continue;
-      if (lease.expiresMs > wallMs) this.#expiries.add(address, lease.expiresMs);
-      else {
-        this.#pools.get(lease.subnet)?.declined.delete(address);
-        this.#giveBack(address);
+  /** Resolves with what stands in the way, which is known here then. */
+  async #commit(writes: readonly LeaseWrite[]): Promise<readonly Lease[]> {
+    for (const { lease } of writes) {
+      this.#writing.set(lease.address, (this.#writing.get(lease.address) ?? 0) + 1);
+      this.#writtenMeanwhile?.add(lease.address);
+    }
+    try {
+      const standing = await this.#commits.add(writes);
+      this.#adopt(standing);
+      return standing;
+    } finally {
+      for (const { lease } of writes) {
+        const left = (this.#writing.get(lease.address) ?? 1) - 1;
+        if (left > 0) this.#writing.set(lease.address, left);
+        else this.#writing.delete(lease.address);
       }
     }
   }
 
-  #giveBack(address: number): void {
-    for (const pool of this.#pools.values()) pool.giveBack(address);
-  }
-
-  #unhold(mac: Mac, subnet: Subnet, address: number): void {
-    const offered = this.#offers.drop(subnet.name, mac);
-    if (offered !== undefined && offered !== address) this.#giveBack(offered);
-  }
-
   /** Into memory and, without anybody waiting for it, into the store. */
   #record(lease: Lease): void {
-    this.#enter(lease);
-    this.#commits.add([lease]).catch((error: unknown) => {
+    const before = this.#supply.leases.at(ipv4Number(lease.address));
+    this.#supply.enter(lease);
+    this.#commit([writeOf(lease, before)]).catch((error: unknown) => {
       this.#log.error({ err: error, address: lease.address, state: lease.state }, 'a lease could not be written');
     });
   }
 
-  #enter(lease: Lease): void {
-    const address = ipv4Number(lease.address);
-    const before = this.#byAddress.get(address);
-    if (before !== undefined && before.mac !== lease.mac && this.#byClient.get(clientKey(before.subnet, before.mac)) === before) {
-      this.#byClient.delete(clientKey(before.subnet, before.mac));
-    }
-    this.#byAddress.set(address, lease);
-    if (lease.state === 'declined') this.#byClient.delete(clientKey(lease.subnet, lease.mac));
-    else this.#byClient.set(clientKey(lease.subnet, lease.mac), lease);
-    const pool = this.#pools.get(lease.subnet);
-    pool?.declined.delete(address);
-    if (lease.state === 'released') this.#giveBack(address);
-    else {
-      pool?.use(address);
-      this.#expiries.add(address, lease.expiresMs);
-    }
-    if (lease.state !== 'declined' || pool?.contains(address) !== true) return;
-    const tooMany = pool.declined.add(address, lease.mac);
-    if (tooMany === undefined) return;
-    this.#byAddress.delete(tooMany);
-    this.#giveBack(tooMany);
-  }
-
   #takeBack(lease: Lease, before: Lease | undefined, elsewhere: Lease | undefined): void {
     const address = ipv4Number(lease.address);
-    if (this.#byAddress.get(address) !== lease) return;
-    this.#byAddress.delete(address);
-    this.#byClient.delete(clientKey(lease.subnet, lease.mac));
-    if (before !== undefined) this.#enter(before);
-    if (elsewhere !== undefined) this.#enter(elsewhere);
+    if (this.#supply.leases.at(address) !== lease) return;
+    this.#supply.leases.delete(address);
+    if (before !== undefined) this.#supply.enter(before);
+    if (elsewhere !== undefined) this.#supply.enter(elsewhere);
   }
 }
 
-function clientKey(subnet: string, mac: Mac): string {
-  return `${subnet} ${mac}`;
+function released(lease: Lease, nowMs: number): Lease {
+  return { ...lease, state: 'released', expiresMs: nowMs };
 }
 
-function refuse(reason: string): ClaimResult {
-  return { kind: 'refuse', reason };
+function writeOf(lease: Lease, before: Lease | undefined): LeaseWrite {
+  return before === undefined || before.mac === lease.mac ? { lease } : { lease, over: before };
+}
+
+/** Of two leases of one client on one address, a release is newer than what it ends. */
+function isNews(lease: Lease, known: Lease): boolean {
+  if (lease.grantedMs !== known.grantedMs) return lease.grantedMs > known.grantedMs;
+  return known.state === 'bound' && lease.state !== 'bound';
 }

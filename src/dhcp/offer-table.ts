@@ -36,6 +36,12 @@ export class OfferTable {
     return this.#drop(`${subnet} ${mac}`);
   }
 
+  /** Forgets whoever it was offered to; whether there was somebody. */
+  dropAddress(address: number): boolean {
+    const client = this.#holders.get(address);
+    return client !== undefined && this.#drop(client) !== undefined;
+  }
+
   /** Takes out one offer that ran out and returns its address. */
   popExpired(nowMs: number): number | undefined {
     for (const [client, offer] of this.#byClient) return offer.untilMs > nowMs ? undefined : this.#drop(client);
@@ -46,7 +52,7 @@ export class OfferTable {
     const offer = this.#byClient.get(client);
     if (offer === undefined) return undefined;
     this.#byClient.delete(client);
-    this.#holders.delete(offer.address);
+    if (this.#holders.get(offer.address) === client) this.#holders.delete(offer.address);
     return offer.address;
   }
 }

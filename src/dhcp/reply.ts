@@ -33,11 +33,16 @@ export interface ReplyFacts {
   readonly address: number;
 }
 
+/** A decision's own time, such as a short one for who waits for an assignment, or else the subnet's. */
+export function leaseSecondsOf(decision: BootDecision, subnet: Subnet): number {
+  return ('leaseSeconds' in decision ? decision.leaseSeconds : undefined) ?? subnet.leaseSeconds;
+}
+
 /** RFC 2131 table 3. */
 export function offerOrAck(kind: 'OFFER' | 'ACK', { request, subnet, decision, address }: ReplyFacts): DhcpPacket {
   const options = new Map<number, Uint8Array>();
   addHead(options, kind, subnet);
-  if (address !== 0) addLeaseTimes(options, subnet.leaseSeconds);
+  if (address !== 0) addLeaseTimes(options, leaseSecondsOf(decision, subnet));
   addNetwork(options, request, subnet, decision.kind === 'boot' || decision.kind === 'local' ? decision.machine.name : undefined);
   addBoot(options, request, subnet, decision);
   addEchoes(options, request.options);

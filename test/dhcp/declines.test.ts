@@ -33,7 +33,7 @@ function offer(mac: Mac): string {
 }
 
 async function bind(mac: Mac, address = offer(mac)): Promise<Ipv4> {
-  await book.grant(mac, subnet, ipv4Number(address), undefined);
+  await book.grant(mac, subnet, ipv4Number(address));
   return address;
 }
 

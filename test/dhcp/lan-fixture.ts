@@ -1,7 +1,7 @@
 import { HeldClock } from '../../src/clock.ts';
 import type { BootAdvisor } from '../../src/dhcp/boot-advisor.ts';
 import { LeaseBook } from '../../src/dhcp/lease-book.ts';
-import type { LeaseStore } from '../../src/dhcp/lease-store.ts';
+import type { LeaseStore, LeaseWrite } from '../../src/dhcp/lease-store.ts';
 import { messageType, optionCode } from '../../src/dhcp/option-code.ts';
 import { u32Value, u8Value } from '../../src/dhcp/option-value.ts';
 import { decodeDhcp, encodeDhcp, type DhcpPacket } from '../../src/dhcp/packet.ts';
@@ -72,29 +72,71 @@ export class ScriptedAdvisor implements BootAdvisor {
   }
 }
 
+/** One database of several servers; what one of them writes the others hear at once, unless the test holds the news back. */
+export class SharedLeases {
+  readonly stored = new Map<Ipv4, Lease>();
+  readonly followers = new Map<HeldStore, { readonly written: (leases: readonly Lease[]) => void; readonly lost: () => void }>();
+  heldNews = false;
+  #news: { readonly from: HeldStore; readonly leases: readonly Lease[] }[] = [];
+
+  write(from: HeldStore, writes: readonly LeaseWrite[]): readonly Lease[] {
+    const refused = writes.filter((write) => !this.#accept(write)).map(({ lease }) => this.stored.get(lease.address));
+    const standing = refused.filter((lease) => lease !== undefined);
+    this.#news.push({ from, leases: writes.map(({ lease }) => lease).filter((lease) => this.stored.get(lease.address) === lease) });
+    if (!this.heldNews) this.tell();
+    return standing;
+  }
+
+  tell(): void {
+    for (const { from, leases } of this.#news.splice(0))
+      for (const [store, { written }] of this.followers) if (store !== from) written(leases);
+  }
+
+  /** The news that nobody has heard yet are lost; everybody is told so. */
+  lose(): void {
+    this.#news = [];
+    for (const { lost } of this.followers.values()) lost();
+  }
+
+  #accept({ lease, over }: LeaseWrite): boolean {
+    const before = this.stored.get(lease.address);
+    const isOver = before !== undefined && over?.mac === before.mac && over.grantedMs === before.grantedMs;
+    const isOwn = before?.mac === lease.mac && (lease.state === 'bound' || before.grantedMs <= lease.grantedMs);
+    if (before !== undefined && !isOver && !isOwn) return false;
+    this.stored.set(lease.address, lease);
+    return true;
+  }
+}
+
 /** A store whose commits wait until the test lets them through. */
 export class HeldStore implements LeaseStore {
-  readonly stored = new Map<Ipv4, Lease>();
+  readonly stored: Map<Ipv4, Lease>;
   readonly batches: (readonly Lease[])[] = [];
   held = false;
-  #waiting: { leases: readonly Lease[]; resolve: () => void; reject: (error: Error) => void }[] = [];
+  readonly #shared: SharedLeases;
+  #waiting: { writes: readonly LeaseWrite[]; resolve: (standing: readonly Lease[]) => void; reject: (error: Error) => void }[] = [];
+
+  constructor(shared = new SharedLeases()) {
+    this.#shared = shared;
+    this.stored = shared.stored;
+  }
 
   load(): Promise<readonly Lease[]> {
     return Promise.resolve([...this.stored.values()]);
   }
-  commit(leases: readonly Lease[]): Promise<void> {
-    this.batches.push(leases);
-    const written = new Promise<void>((resolve, reject) => this.#waiting.push({ leases, resolve, reject }));
+  commit(writes: readonly LeaseWrite[]): Promise<readonly Lease[]> {
+    this.batches.push(writes.map(({ lease }) => lease));
+    const written = new Promise<readonly Lease[]>((resolve, reject) => this.#waiting.push({ writes, resolve, reject }));
     if (!this.held) this.letThrough();
     return written;
+  }
+  follow(written: (leases: readonly Lease[]) => void, lost: () => void): void {
+    this.#shared.followers.set(this, { written, lost });
   }
   letThrough(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { leases, resolve } of waiting) {
-      for (const lease of leases) this.stored.set(lease.address, lease);
-      resolve();
-    }
+    for (const { writes, resolve } of waiting) resolve(this.#shared.write(this, writes));
   }
   fail(): void {
     const waiting = this.#waiting;

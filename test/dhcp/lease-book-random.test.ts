@@ -46,7 +46,9 @@ class Farm {
       if (isNew && this.rights.live.has(text)) this.faults.push(`${text} is live, and given to ${mac}`);
       if (this.rights.isReserved(text)) this.faults.push(`${text} is reserved, and given to ${mac}`);
     }
-    const lease = await this.book.grant(mac, lab, number, undefined);
+    const granted = await this.book.grant(mac, lab, number);
+    if (granted.kind === 'taken') return;
+    const { lease } = granted;
     for (const [own, holder] of this.held) if (holder.mac === mac) this.held.delete(own);
     this.held.set(text, { mac, untilMs: lease.expiresMs });
   }

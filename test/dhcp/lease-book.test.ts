@@ -26,7 +26,7 @@ function offer(mac: Mac, wanted?: Ipv4, subnet: Subnet = lab): string {
 }
 
 async function bind(mac: Mac, address: Ipv4): Promise<void> {
-  await book.grant(mac, lab, ipv4Number(address), undefined);
+  await book.grant(mac, lab, ipv4Number(address));
 }
 
 function claim(mac: Mac, address: Ipv4, state: 'selecting' | 'init-reboot' | 'renewing', subnet: Subnet = lab): string {
