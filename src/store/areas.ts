@@ -62,7 +62,7 @@ export function storeAreas({ writer, reader, followers }: AreaParts): StoreAreas
       follow: (written, lost) => followers.set('leases', { heard: (leases) => written(leases as readonly Lease[]), missed: lost }),
     },
     attempts: { load: look.attempts.load, save: async (attempt) => void (await write.attempts.save(attempt)) },
-    archive: { ...read.archive, prune: prune('archive') },
+    archive: { ...look.archive, ...read.archive, prune: prune('archive') },
     objects: {
       ...look.objects,
       ...write.objects,
@@ -87,7 +87,7 @@ export function storeAreas({ writer, reader, followers }: AreaParts): StoreAreas
         }),
     },
     audit: { ...read.audit, ...write.audit, prune: prune('audit') },
-    accounts: { ...look.accounts, ...read.accounts, ...write.accounts, prune: prune('accounts') },
+    accounts: { ...look.accounts, ...write.accounts, prune: prune('accounts') },
     tasks: { ...look.tasks, ...read.tasks, ...write.tasks, prune: prune('tasks') },
     idempotency: { ...write.idempotency, prune: prune('idempotency') },
   };
