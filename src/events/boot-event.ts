@@ -6,6 +6,7 @@ const severityOf: Readonly<Record<BootEvent['kind'], Severity>> = {
   opened: 'info',
   stage: 'info',
   file: 'debug',
+  waiting: 'info',
   up: 'info',
   local: 'info',
   'handed-over': 'info',

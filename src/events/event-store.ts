@@ -45,7 +45,7 @@ export interface EventStore {
   /** Durable when it resolves; the numbers are in the order given. */
   append(events: readonly NewEvent[]): Promise<readonly LabEvent[]>;
   page(page: EventPage): Promise<readonly LabEvent[]>;
-  /** The lowest and the highest number that there is. */
+  /** The lowest number that there is and the highest that was given; where there is nothing, `oldest` is one above `newest`. */
   bounds(): Promise<{ readonly oldest: number; readonly newest: number }>;
   /** Deletes what is older, a bounded number at a time; returns how many. */
   prune(beforeMs: number): Promise<number>;

@@ -100,7 +100,7 @@ export class FeedSubscription implements EventSubscription {
     const { newest } = this.#parts.feed;
     // A number above ours is of another database: one that was restored, or begun anew.
     if (cursor >= newest) return cursor === newest;
-    return oldest !== 0 && cursor + 1 >= oldest;
+    return cursor + 1 >= oldest;
   }
 
   async *#live(): AsyncGenerator<EventItem, void, void> {

@@ -31,6 +31,8 @@ export interface TemplateState {
   readonly revision: number;
   /** The version that is served; 0 is the shipped file. */
   readonly published: number;
+  /** The number of the newest version; absent where there is none. */
+  readonly lastVersion?: number;
   readonly draft?: TemplateDraft;
   /** A publish that goes back by itself unless it is confirmed. `backTo` is a version, 0 the shipped file. */
   readonly trial?: { readonly backTo: number; readonly untilMs: number };
