@@ -9,18 +9,23 @@ import { normalTreePath, treePathOfBootFile } from './tree-path.ts';
 /** A ROM that gave up and tries anew within this time is still the same power-on. */
 const silentMs = 60_000;
 
+/** What the rule for new attempts looks at. */
+export interface SeenAttempt extends Pick<StoredAttempt, 'mac' | 'stages' | 'lastSeenMs'> {
+  readonly tookOtherOffer?: boolean;
+}
+
+/** Whether nothing was heard of an attempt for so long that its power-on may be over. */
+export function isSilent({ lastSeenMs }: Pick<StoredAttempt, 'lastSeenMs'>, nowMs: number): boolean {
+  return nowMs - lastSeenMs > silentMs;
+}
+
 /**
  * Whether this DHCP client's packet begins a new power-on. Only firmware begins one, and only where the attempt before is
  * past its loader or silent: ROMs retry. iPXE may be that firmware (a ROM), or the loader of the attempt that goes on.
  */
-export function opensAttempt(
-  face: BootClient['face'],
-  mac: Mac,
-  previous: Pick<StoredAttempt, 'mac' | 'stages' | 'lastSeenMs'> | undefined,
-  nowMs: number,
-): boolean {
+export function opensAttempt(face: BootClient['face'], mac: Mac, previous: SeenAttempt | undefined, nowMs: number): boolean {
   if (face === 'other') return false;
-  if (previous === undefined || nowMs - previous.lastSeenMs > silentMs) return true;
+  if (previous === undefined || isSilent(previous, nowMs) || previous.tookOtherOffer === true) return true;
   const loader = previous.stages.find((record) => record.stage === 'loader')?.file;
   const last = lastStage(previous.stages);
   if (face === 'ipxe' && last === 'loader' && loader !== undefined && isIpxeBinary(loader)) return false;
@@ -75,4 +80,11 @@ export function stagesOfFile(path: string, attempt: Pick<StoredAttempt, 'machine
   if (menuAt(wanted, attempt.profile.menus, names) !== undefined) stages.push('menu');
   if (attempt.image !== undefined && wanted === `/images/${attempt.image}/vmlinuz`) stages.push('kernel');
   return stages;
+}
+
+/** Whether a one-shot boot that reached these stages is used up: the kernel is there, or all that its profile has. */
+export function usesOneShot(attempt: Pick<StoredAttempt, 'profile' | 'stages'>): boolean {
+  const reached = stageIndex(lastStage(attempt.stages));
+  const needed = attempt.profile.image === undefined ? expectedStages(attempt.profile).at(-1) : 'kernel';
+  return attempt.stages.length > 0 && needed !== undefined && reached >= stageIndex(needed);
 }

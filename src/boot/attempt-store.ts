@@ -1,3 +1,4 @@
+import type { BootClient } from '../model/boot-decision.ts';
 import type { BootProfile, BootStage } from '../model/boot-profile.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Mac } from '../model/mac.ts';
@@ -5,10 +6,10 @@ import type { Machine } from '../model/machine.ts';
 import type { Subnet } from '../model/subnet.ts';
 
 /**
- * Where a boot stands. `running` and `stuck` go on; `up` said hello; `local` was sent to its own disk; `handed-over` got
- * all that its profile has of ours; `failed` ended before it was up.
+ * Where a boot stands. `booting`, `stuck` and `waiting` (for an assignment) go on; `up` said hello; `local` was sent to its
+ * own disk; `handed-over` needs nothing more of ours in this attempt; `failed` ended before it was up.
  */
-export type AttemptState = 'running' | 'stuck' | 'up' | 'local' | 'handed-over' | 'failed';
+export type AttemptState = 'booting' | 'stuck' | 'waiting' | 'up' | 'local' | 'handed-over' | 'failed';
 
 /** When a stage was first reached, and by which packet or file. */
 export interface StageRecord {
@@ -53,7 +54,15 @@ export interface StoredAttempt {
   readonly state: AttemptState;
   /** Why it is in this state. */
   readonly reason: string;
+  /** Since when it is in this state; absent in attempts of older versions. */
+  readonly stateSinceMs?: number;
+  /** As the first packet of the power-on had it. */
+  readonly client?: BootClient;
+  /** Where the loader of a machine that waited asks for its menu: it is answered with the menu of this attempt. */
+  readonly polledAt?: string;
   readonly redeemedMs?: number;
+  /** The address that the hello came from. */
+  readonly redeemedFrom?: Ipv4;
   /** The one-shot boot that it is. Saving an attempt that has used it up deletes it in the same transaction. */
   readonly oneShot?: { readonly id: string; readonly used: boolean };
 }

@@ -1,10 +1,14 @@
+import type { BootClient } from '../model/boot-decision.ts';
 import type { BootProfile, BootStage } from '../model/boot-profile.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Machine } from '../model/machine.ts';
+import type { OneShot } from '../model/one-shot.ts';
 import type { Subnet } from '../model/subnet.ts';
 import type { Timer } from '../clock.ts';
+import type { SeenAttempt } from './attempt-rules.ts';
 import type { AttemptState, PinnedMenu, StageRecord, StoredAttempt } from './attempt-store.ts';
+import { grubPollPath } from './waiting.ts';
 
 /** What the first decision of an attempt fixes for all that comes after it. */
 export interface AttemptPins {
@@ -16,46 +20,83 @@ export interface AttemptPins {
   readonly image?: string;
 }
 
+/** Something that went wrong on the way, and the stages that it kept from being reached. */
+export interface Trouble {
+  readonly what: string;
+  readonly stages: readonly BootStage[];
+}
+
+/** How an attempt begins. */
+export interface AttemptStart {
+  readonly pins: AttemptPins;
+  readonly openedMs: number;
+  readonly state: 'booting' | 'waiting';
+  readonly reason: string;
+  readonly client?: BootClient;
+  readonly oneShot?: OneShot['id'];
+  readonly polledAt?: string;
+  /** Of a machine that waited: what it had reached by then. */
+  readonly stages?: readonly StageRecord[];
+  readonly addresses?: readonly Ipv4[];
+  /** Makes the menus, once, off the way of the packet that opens the attempt. */
+  readonly render: () => readonly PinnedMenu[];
+}
+
 /** One power-on in memory: what is stored, and what only lives as long as the process. */
 export class Attempt {
   readonly id: string;
   readonly pins: AttemptPins;
   readonly openedMs: number;
-  readonly stages: StageRecord[] = [];
-  readonly addresses: Ipv4[] = [];
-  /** What went wrong on the way, the last few: told when the boot is stuck. */
-  readonly troubles: string[] = [];
+  readonly client: BootClient | undefined;
+  readonly polledAt: string | undefined;
+  readonly stages: StageRecord[];
+  readonly addresses: Ipv4[];
+  /** The last few: told when the boot is stuck. */
+  readonly troubles: Trouble[] = [];
   lastSeenMs: number;
   lastPacket = 'none';
-  state: AttemptState = 'running';
+  state: AttemptState;
   reason: string;
-  redeemedMs: number | undefined;
+  stateSinceMs: number;
+  redeemed: { readonly atMs: number; readonly from?: Ipv4 } | undefined;
+  oneShot: StoredAttempt['oneShot'];
+  /** The client took the offer of another DHCP server: what its firmware sends next is a new beginning. */
+  tookOtherOffer = false;
+  /** A machine that waits and has an assignment which its loader cannot go on to: why it is told to reboot. */
+  sentOff: string | undefined;
   /** Of HTTP ranges: bytes sent by path, until they are the whole file. */
   readonly sentByPath = new Map<string, number>();
   watch: Timer | undefined;
   readonly #render: () => readonly PinnedMenu[];
   #menus: readonly PinnedMenu[] | undefined;
 
-  /** @param render makes the menus, once, off the way of the packet that opens the attempt */
-  constructor(id: string, pins: AttemptPins, openedMs: number, reason: string, render: () => readonly PinnedMenu[]) {
+  constructor(id: string, start: AttemptStart) {
     this.id = id;
-    this.pins = pins;
-    this.openedMs = openedMs;
-    this.lastSeenMs = openedMs;
-    this.reason = reason;
-    this.#render = render;
+    this.pins = start.pins;
+    this.openedMs = start.openedMs;
+    this.client = start.client;
+    this.polledAt = start.polledAt;
+    this.stages = [...(start.stages ?? [])];
+    this.addresses = [...(start.addresses ?? [])];
+    this.lastSeenMs = start.openedMs;
+    this.state = start.state;
+    this.reason = start.reason;
+    this.stateSinceMs = start.openedMs;
+    this.oneShot = start.oneShot === undefined ? undefined : { id: start.oneShot, used: false };
+    this.#render = start.render;
   }
 
   static restore(stored: StoredAttempt): Attempt {
-    const { machine, mac, subnet, profile, image } = stored;
+    const { machine, mac, subnet, profile, image, oneShot, menus, state, ...start } = stored;
     const pins = { machine, mac, subnet, profile, ...(image !== undefined && { image }) };
-    const attempt = new Attempt(stored.id, pins, stored.openedMs, stored.reason, () => stored.menus);
-    attempt.stages.push(...stored.stages);
-    attempt.addresses.push(...stored.addresses);
+    const attempt = new Attempt(stored.id, { ...start, pins, state: 'booting', render: () => menus });
     attempt.lastSeenMs = stored.lastSeenMs;
     attempt.lastPacket = stored.lastPacket;
-    attempt.state = stored.state;
-    attempt.redeemedMs = stored.redeemedMs;
+    attempt.state = state;
+    attempt.stateSinceMs = stored.stateSinceMs ?? stored.openedMs;
+    attempt.oneShot = oneShot;
+    const { redeemedMs, redeemedFrom } = stored;
+    if (redeemedMs !== undefined) attempt.redeemed = { atMs: redeemedMs, ...(redeemedFrom !== undefined && { from: redeemedFrom }) };
     return attempt;
   }
 
@@ -65,12 +106,19 @@ export class Attempt {
 
   /** Whether more is to come. */
   get goesOn(): boolean {
-    return this.state === 'running' || this.state === 'stuck';
+    return this.state === 'booting' || this.state === 'stuck' || this.state === 'waiting';
+  }
+
+  /** Where its GRUB asks for its menu again, waiting or having waited. */
+  get pollPath(): string | undefined {
+    if (this.polledAt !== undefined || this.state !== 'waiting') return this.polledAt;
+    return grubPollPath(this.pins, this.stages.find(({ stage }) => stage === 'menu')?.file);
   }
 
   /** What the rule for new attempts looks at. */
-  get seen(): Pick<StoredAttempt, 'mac' | 'stages' | 'lastSeenMs'> {
-    return { mac: this.pins.mac, stages: this.stages, lastSeenMs: this.lastSeenMs };
+  get seen(): SeenAttempt {
+    const { stages, lastSeenMs, tookOtherOffer } = this;
+    return { mac: this.pins.mac, stages, lastSeenMs, tookOtherOffer };
   }
 
   has(stage: BootStage): boolean {
@@ -89,7 +137,12 @@ export class Attempt {
       stages: [...this.stages],
       state: this.state,
       reason: this.reason,
-      ...(this.redeemedMs !== undefined && { redeemedMs: this.redeemedMs }),
+      stateSinceMs: this.stateSinceMs,
+      ...(this.client !== undefined && { client: this.client }),
+      ...(this.polledAt !== undefined && { polledAt: this.polledAt }),
+      ...(this.redeemed !== undefined && { redeemedMs: this.redeemed.atMs }),
+      ...(this.redeemed?.from !== undefined && { redeemedFrom: this.redeemed.from }),
+      ...(this.oneShot !== undefined && { oneShot: this.oneShot }),
     };
   }
 }

@@ -6,35 +6,50 @@ import type { BootObserver, Observation } from '../model/boot-trace.ts';
 import { formatImageRef, parseImageName } from '../model/image-manifest.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Mac } from '../model/mac.ts';
+import type { OneShot } from '../model/one-shot.ts';
 import type { Subnet } from '../model/subnet.ts';
-import type { Attempt } from './attempt.ts';
+import { afterWaiting } from './after-waiting.ts';
+import type { Attempt, AttemptStart } from './attempt.ts';
 import { AttemptBook } from './attempt-book.ts';
-import { lastStage, opensAttempt, stageIndex } from './attempt-rules.ts';
+import type { AttemptIndex } from './attempt-index.ts';
+import { isSilent, lastStage, opensAttempt, stageIndex } from './attempt-rules.ts';
 import type { AttemptStore, StoredAttempt } from './attempt-store.ts';
 import type { BootListener } from './boot-event.ts';
 import { BootFacts, type BootObjects, type ImageShelf } from './boot-facts.ts';
+import { type BootState, bootStateOf } from './boot-state.ts';
 import { ClientTree, type Preview } from './client-tree.ts';
-import { decideBoot, type DecisionFacts } from './decide.ts';
+import { decideBoot, type Pinned } from './decide.ts';
+import { assumedClient, type DecisionNow, type DecisionNowResult, profileOrigin } from './decision-now.ts';
 import type { ClientLookup } from './identify.ts';
 import { KnownClients } from './known-clients.ts';
+import { isIpxeBinary } from './loader-choice.ts';
 import { renderMenus } from './menu-rendering.ts';
 import { LoaderFolder } from './static-files.ts';
-import type { TemplateProblem } from './template-error.ts';
 import type { TemplateSet } from './template-set.ts';
-import { TemplateShelf } from './template-shelf.ts';
-import { withoutToken } from './tree-path.ts';
+import { type TemplateCheck, TemplateShelf } from './template-shelf.ts';
+import { treePathOfBootFile, withoutToken } from './tree-path.ts';
+
+/** Who takes note of clients that are no machines of ours. Must not throw and must not wait: called on the way of a packet. */
+export interface Sightings {
+  /** Firmware asked to boot. */
+  seen(client: BootClient, subnet: Subnet, atMs: number): void;
+  addressed(mac: Mac, address: Ipv4): void;
+}
 
 export interface BootDeskDependencies {
   readonly objects: BootObjects;
   readonly images: ImageShelf;
   /** Static files for everybody: `pxegrub`, `undionly.kpxe`, `grub/i386-pc/*.mod`. */
   readonly loadersDir: string;
-  readonly templatesDir: string;
+  readonly templates: TemplateSet;
   /** Of our boot HTTP server. */
   readonly httpPort: number;
   readonly clients: ClientLookup;
   /** When this address last read an image, wall-clock milliseconds: such an address is never given away. */
   readonly lastRead?: (address: Ipv4) => number | undefined;
+  readonly sightings?: Sightings;
+  /** The boot that was asked for once has got its kernel: it is not to be had again, from this moment on. */
+  readonly oneShotUsed?: (id: string) => void;
   readonly store: AttemptStore;
   /** Signs boot tokens: 32 bytes that survive restarts. */
   readonly secret: Uint8Array;
@@ -57,38 +72,52 @@ const maxStrangersPerMinute = 1_000;
 export class BootDesk implements BootObserver {
   readonly #deps: BootDeskDependencies;
   readonly #facts: BootFacts;
-  readonly #attempts: AttemptBook;
+  readonly #book: AttemptBook;
+  readonly #attempts: AttemptIndex;
   readonly #known: KnownClients;
   readonly #templates: TemplateShelf;
   readonly #tree: ClientTree;
+  /** In this process, until the objects say so too. */
+  readonly #usedOneShots = new Set<string>();
   #minute = 0;
   #strangers = 0;
 
-  private constructor(deps: BootDeskDependencies, facts: BootFacts, templates: TemplateShelf) {
+  private constructor(deps: BootDeskDependencies) {
     this.#deps = deps;
-    this.#facts = facts;
-    this.#templates = templates;
-    this.#attempts = new AttemptBook(deps);
-    this.#known = new KnownClients(facts, this.#attempts, deps.clients);
+    this.#facts = new BootFacts(deps.objects, deps.images, deps.httpPort);
+    this.#templates = new TemplateShelf(this.#facts, deps.templates);
+    this.#book = new AttemptBook({ ...deps, oneShotUsed: (id) => this.#oneShotUsed(id) });
+    this.#attempts = this.#book.index;
+    this.#known = new KnownClients(this.#facts, this.#attempts, deps.clients);
     const loaders = new LoaderFolder(deps.loadersDir);
-    this.#tree = new ClientTree({ facts, attempts: this.#attempts, known: this.#known, templates, loaders });
+    this.#tree = new ClientTree({ facts: this.#facts, attempts: this.#attempts, known: this.#known, templates: this.#templates, loaders });
   }
 
   /**
-   * Reads the templates and the attempts of before. A template that fails for one machine is no obstacle to the others:
-   * ask {@link checkAll}.
-   * @throws TemplatesError where a template cannot be parsed; Error where a folder or the store cannot be read
+   * Reads the attempts of before. A template that fails for one machine is no obstacle to the others: ask
+   * {@link checkTemplates}. Rejects with Error where the store cannot be read.
    */
   static async open(deps: BootDeskDependencies): Promise<BootDesk> {
-    const facts = new BootFacts(deps.objects, deps.images, deps.httpPort);
-    const desk = new BootDesk(deps, facts, await TemplateShelf.open(deps.templatesDir, facts));
-    await desk.#attempts.load();
+    const desk = new BootDesk(deps);
+    await desk.#book.load();
+    desk.#assignWaiting();
     return desk;
   }
 
   /** Stops all timers and writes what is not yet stored. */
   close(): Promise<void> {
-    return this.#attempts.close();
+    return this.#book.close();
+  }
+
+  /**
+   * Puts all objects in place of those of before. Attempts that go on keep what they pinned; everything else counts from now
+   * on. A machine that waits and is assigned by it goes on at its next poll.
+   */
+  setObjects(objects: BootObjects): void {
+    this.#facts.setObjects(objects);
+    const there = new Set([...objects.oneShots.values()].map(({ id }) => id));
+    for (const id of this.#usedOneShots) if (!there.has(id)) this.#usedOneShots.delete(id);
+    this.#assignWaiting();
   }
 
   /**
@@ -97,21 +126,24 @@ export class BootDesk implements BootObserver {
    */
   advise(client: BootClient, subnet: Subnet, message: 'DISCOVER' | 'REQUEST' | 'INFORM'): BootDecision {
     const nowMs = this.#deps.clock.now();
-    const machine = this.#facts.machineByMac(client.mac);
     const previous = this.#known.attemptOf(client.mac);
-    const opens = message !== 'INFORM' && opensAttempt(client.face, client.mac, previous?.seen, nowMs);
-    if (opens && machine === undefined && subnet.unknown.kind === 'profile' && !this.#admitsStranger(nowMs))
+    const machine = this.#facts.machineByMac(client.mac);
+    if (machine === undefined && client.face !== 'other') this.#deps.sightings?.seen(client, subnet, nowMs);
+    const mayOpen = message !== 'INFORM';
+    if (mayOpen && previous?.state === 'waiting' && client.face === 'ipxe' && !isSilent(previous, nowMs))
+      return this.#pollByDhcp(previous, client, subnet, message);
+    const opens = mayOpen && opensAttempt(client.face, client.mac, previous?.seen, nowMs);
+    // A root that hangs on its address keeps it; who is ignored gets nothing else.
+    const isKept = previous !== undefined && (machine?.ignored !== true || previous.goesOn || previous.state === 'up');
+    if (!opens && isKept) {
+      this.#book.touch(previous, `DHCP ${message} received`, nowMs);
+      return this.#decide(client, subnet, previous);
+    }
+    const decision = this.#decide(client, subnet);
+    const isBegin = opens && (decision.kind === 'boot' || decision.kind === 'local');
+    if (isBegin && machine === undefined && !this.#admitsStranger(nowMs))
       return { kind: 'ignore', reason: `over ${maxStrangersPerMinute} unknown clients began to boot within a minute: it will ask again` };
-    const decision = decideBoot(client, {
-      subnet,
-      httpUrl: this.#facts.httpUrl(subnet),
-      ...(machine !== undefined && { machine }),
-      ...(!opens && previous !== undefined && { pinned: pinsOf(previous) }),
-      profile: (name) => this.#facts.profile(name),
-      resolveImage: (name) => this.#facts.resolveImage(name),
-    });
-    if (opens) this.#begin(client, subnet, decision);
-    else if (previous !== undefined) this.#attempts.touch(previous, `DHCP ${message} received`, nowMs);
+    if (isBegin) this.#begin(decision, client, subnet, { before: previous });
     return decision;
   }
 
@@ -123,12 +155,14 @@ export class BootDesk implements BootObserver {
     return this.#facts.isReserved(address);
   }
 
-  /** Whether a root hangs on this address: its machine mounted it or is up, or it reads from us. */
+  /** Whether a root or a loader that waits hangs on this address: its machine mounted it, is up or asks again, or it reads from us. */
   addressInUse(address: Ipv4): boolean {
     const attempt = this.#attempts.atAddress(address);
     const isNewest = attempt !== undefined && attempt === this.#attempts.newestOf(attempt.pins.machine.name);
     if (isNewest && attempt.addresses.at(-1) === address) {
       if (attempt.state === 'up') return true;
+      // A loader that waits does not renew its lease.
+      if (attempt.state === 'waiting' && !isSilent(attempt, this.#deps.clock.now())) return true;
       if (attempt.goesOn && stageIndex(lastStage(attempt.stages)) >= stageIndex('mount')) return true;
     }
     const readMs = this.#deps.lastRead?.(address);
@@ -149,19 +183,26 @@ export class BootDesk implements BootObserver {
     const result =
       identity?.kind === 'conflict'
         ? ({ accepted: false, reason: `this boot token is another machine's: ${identity.reason}` } as const)
-        : this.#attempts.redeem(token, atMs);
-    if (!result.accepted)
-      this.#attempts.onIgnored(attempt, { kind: 'ignored', atMs, protocol: 'http', clientAddress, reason: result.reason });
+        : this.#book.redeem(token, clientAddress, atMs);
+    if (!result.accepted) this.#book.onIgnored(attempt, { kind: 'ignored', atMs, protocol: 'http', clientAddress, reason: result.reason });
     // The machine hears yes only when no restart of ours can make the token good again.
-    else if (attempt !== undefined) await this.#attempts.saved(attempt);
-    return result;
+    else if (attempt !== undefined) await this.#book.saved(attempt);
+    return result.accepted ? { accepted: true } : result;
   }
 
   observe(observation: Observation): void {
     switch (observation.kind) {
       case 'dhcp': {
         const attempt = this.#known.attemptOf(observation.mac);
-        if (attempt !== undefined) this.#attempts.onDhcp(attempt, observation);
+        if (attempt !== undefined) this.#book.onDhcp(attempt, observation);
+        const { message, mac, address } = observation;
+        if (message === 'ACK' && address !== undefined && this.#facts.machineByMac(mac) === undefined)
+          this.#deps.sightings?.addressed(mac, address);
+        return;
+      }
+      case 'foreign': {
+        const attempt = this.#known.attemptOf(observation.mac);
+        if (attempt !== undefined) this.#book.onForeign(attempt, observation);
         return;
       }
       case 'file': {
@@ -169,9 +210,11 @@ export class BootDesk implements BootObserver {
         const attempt = this.#known.attemptAt(clientAddress, observation.path);
         const path = withoutToken(this.#known.pathOf(observation.path));
         const reason = observation.reason === undefined ? undefined : withoutToken(observation.reason);
-        if (attempt !== undefined) this.#attempts.onFile(attempt, { ...observation, path, ...(reason !== undefined && { reason }) });
-        else if (phase === 'refused' || phase === 'missing')
-          this.#attempts.onIgnored(undefined, {
+        if (attempt !== undefined) {
+          this.#book.onFile(attempt, { ...observation, path, ...(reason !== undefined && { reason }) });
+          if (attempt.state === 'waiting') this.#sawWaiting(attempt, atMs);
+        } else if (phase === 'refused' || phase === 'missing')
+          this.#book.onIgnored(undefined, {
             kind: 'ignored',
             atMs,
             protocol,
@@ -182,47 +225,95 @@ export class BootDesk implements BootObserver {
       }
       case 'mount': {
         const attempt = this.#known.attemptAt(observation.clientAddress);
-        if (attempt !== undefined) this.#attempts.onMount(attempt, observation);
+        if (attempt !== undefined) this.#book.onMount(attempt, observation);
         return;
       }
       case 'ignored': {
         const { mac, clientAddress } = observation;
         const byMac = mac === undefined ? undefined : this.#known.attemptOf(mac);
-        this.#attempts.onIgnored(byMac ?? (clientAddress === undefined ? undefined : this.#known.attemptAt(clientAddress)), observation);
+        this.#book.onIgnored(byMac ?? (clientAddress === undefined ? undefined : this.#known.attemptAt(clientAddress)), observation);
       }
     }
   }
 
-  /** Renders every menu for every machine and returns all that is wrong, by template, line, variable and machine. */
-  checkAll(): Promise<readonly TemplateProblem[]> {
-    return this.#templates.checkAll();
+  /** Renders every menu for every machine, a few a turn, and says what is wrong; of those that are served, or of these. */
+  checkTemplates(templates?: TemplateSet): Promise<TemplateCheck> {
+    return this.#templates.check(templates);
   }
 
-  /**
-   * Reads the templates anew. Only a set that renders for every machine takes over, and only for attempts that begin
-   * after it; otherwise the last good one keeps serving and the problems are returned.
-   */
-  reload(): Promise<readonly TemplateProblem[]> {
-    return this.#templates.reload();
-  }
-
-  /** The same for a set that comes from elsewhere. */
-  replaceTemplates(templates: TemplateSet): Promise<readonly TemplateProblem[]> {
-    return this.#templates.replace(templates);
+  /** Serves these to attempts that begin from now on, whatever {@link checkTemplates} says of them. */
+  useTemplates(templates: TemplateSet): void {
+    this.#templates.current = templates;
   }
 
   /**
    * Exactly what the machine would download, with `<boot-token>` for its token: of the attempt that goes on, else of one
    * that would begin now.
    * @param wanted one menu, by its path or by its template's name; without it all menus of the profile
+   * @param templates in place of those that are served: always of an attempt that would begin now
    */
-  preview(machineName: string, wanted?: string): Preview {
-    return this.#tree.preview(machineName, wanted);
+  preview(machineName: string, wanted?: string, templates?: TemplateSet): Preview {
+    return this.#tree.preview(machineName, wanted, templates);
   }
 
   /** The attempts of a machine that are remembered, oldest first. */
   attemptsOf(machineName: string): readonly StoredAttempt[] {
     return this.#attempts.historyOf(machineName).map((attempt) => attempt.toStored());
+  }
+
+  /** One of those that are remembered. */
+  attempt(id: string): StoredAttempt | undefined {
+    return this.#attempts.find(id)?.toStored();
+  }
+
+  /** How the newest boot of a machine stands; of a client without a name by its made-up one. */
+  stateOf(machineName: string): BootState | undefined {
+    const attempt = this.#newestOf(machineName);
+    return attempt === undefined ? undefined : bootStateOf(attempt);
+  }
+
+  /**
+   * What would be decided if the machine were switched on now. Changes nothing.
+   * @param mac the NIC that would boot; without it the one that booted last, else the first
+   */
+  decisionNow(machineName: string, mac?: Mac): DecisionNowResult {
+    const newest = this.#newestOf(machineName);
+    const machine = this.#facts.machineByName(machineName);
+    const nic = mac ?? newest?.pins.mac ?? machine?.nics[0]?.mac;
+    if (nic === undefined) return { kind: 'unknown', reason: `there is no machine ${machineName}` };
+    if (mac !== undefined && machine !== undefined && !machine.nics.some((each) => each.mac === mac))
+      return { kind: 'unknown', reason: `${machineName} has no NIC ${mac}` };
+    const { client, clientFrom } = assumedClient(nic, newest);
+    const reserved = machine === undefined ? undefined : this.#facts.reservedSubnet(machine, nic);
+    const lastSubnet = this.#facts.objects.subnets.find(({ name }) => name === newest?.pins.subnet.name);
+    const subnet = reserved ?? lastSubnet ?? this.#facts.objects.subnets[0];
+    if (subnet === undefined) return { kind: 'unknown', reason: 'there is no subnet' };
+    const subnetFrom = reserved !== undefined ? 'reservation' : lastSubnet !== undefined ? 'last boot' : 'first subnet';
+    const decision = this.#decide(client, subnet);
+    const profileFrom = profileOrigin(decision, machine);
+    const oneShot = machine === undefined ? undefined : this.#oneShotOf(machine.name);
+    const reservedAddress = this.#facts.reservedAddress(nic, subnet);
+    return {
+      kind: 'decided',
+      decision,
+      mac: nic,
+      client,
+      clientFrom,
+      subnet,
+      subnetFrom,
+      ...(machine !== undefined && { machine }),
+      ...(profileFrom !== undefined && { profileFrom }),
+      ...(oneShot !== undefined && { oneShot }),
+      ...(reservedAddress !== undefined && { reservedAddress }),
+      ...(newest?.goesOn === true && { running: runningOf(newest) }),
+    };
+  }
+
+  #newestOf(machineName: string): Attempt | undefined {
+    const machine = this.#facts.machineByName(machineName);
+    if (machine === undefined) return this.#attempts.newestOf(machineName);
+    const ofNics = machine.nics.map(({ mac }) => this.#known.attemptFor({ machine, mac }));
+    return ofNics.reduce((newest, each) => ((each?.openedMs ?? 0) > (newest?.openedMs ?? 0) ? each : newest), ofNics[0]);
   }
 
   #admitsStranger(nowMs: number): boolean {
@@ -231,22 +322,147 @@ export class BootDesk implements BootObserver {
     return this.#strangers++ < maxStrangersPerMinute;
   }
 
-  #begin(client: BootClient, subnet: Subnet, decision: BootDecision): void {
-    if (decision.kind !== 'boot' && decision.kind !== 'local') return;
-    const { machine, reason } = decision;
+  /** What this client gets now, or what the attempt has it get. */
+  #decide(client: BootClient, subnet: Subnet, attempt?: Attempt): BootDecision {
+    const machine = this.#facts.machineByMac(client.mac);
+    const oneShot = machine === undefined ? undefined : this.#oneShotOf(machine.name);
+    return decideBoot(client, {
+      subnet,
+      httpUrl: this.#facts.httpUrl(subnet),
+      waitingProfile: this.#facts.waitingProfile,
+      profile: (name) => this.#facts.profile(name),
+      resolveImage: (name) => this.#facts.resolveImage(name),
+      ...(machine !== undefined && { machine }),
+      ...(oneShot !== undefined && { oneShot }),
+      ...(attempt !== undefined && { pinned: pinsOf(attempt) }),
+    });
+  }
+
+  #begin(
+    decision: Extract<BootDecision, { kind: 'boot' | 'local' }>,
+    client: BootClient,
+    subnet: Subnet,
+    { before, reason = decision.reason, ...more }: Beginning,
+  ): void {
+    const { machine, profile, oneShot } = decision;
     const { mac } = client;
-    const profile = machine.profile === undefined ? undefined : this.#facts.profile(machine.profile);
-    if (profile === undefined) return;
     const image = decision.kind === 'boot' ? decision.image : undefined;
     const subject = { machine, mac, subnet, profile, httpUrl: this.#facts.httpUrl(subnet), ...(image !== undefined && { image }) };
     const templates = this.#templates.current;
-    const pins = { machine, mac, subnet, profile, ...(image !== undefined && { image: formatImageRef(image) }) };
-    this.#attempts.open(pins, reason, () => (profile.boot === 'local' ? [] : renderMenus(templates, subject)));
+    this.#book.open(
+      {
+        ...more,
+        pins: { machine, mac, subnet, profile, ...(image !== undefined && { image: formatImageRef(image) }) },
+        state: decision.kind === 'boot' && decision.waiting === true ? 'waiting' : 'booting',
+        reason,
+        client,
+        ...(oneShot !== undefined && { oneShot: oneShot.id }),
+        render: () => (profile.boot === 'local' ? [] : renderMenus(templates, subject)),
+      },
+      before,
+    );
+  }
+
+  /** iPXE that waits asks again: any answer will do. */
+  #pollByDhcp(attempt: Attempt, client: BootClient, subnet: Subnet, message: string): BootDecision {
+    const fresh = this.#decide(client, subnet);
+    const next = afterWaiting(fresh, this.#isAssigned(client.mac, subnet));
+    this.#book.touch(attempt, `DHCP ${message} received`, this.#deps.clock.now());
+    switch (next.kind) {
+      case 'go':
+        this.#begin(next.decision, client, subnet, { before: attempt, reason: `assigned while it waited: ${fresh.reason}` });
+        return fresh;
+      case 'leave':
+        this.#book.end(attempt, 'handed-over', next.reason);
+        return fresh;
+      case 'wait':
+      case 'reboot':
+        this.#book.tellWaiting(attempt, next.reason);
+        return this.#decide(client, subnet, attempt);
+    }
+  }
+
+  /** Those that were heard of a moment ago: who asks for a file is answered without a side effect, so it is done before. */
+  #assignWaiting(): void {
+    const nowMs = this.#deps.clock.now();
+    for (const attempt of [...this.#attempts.newest()]) if (attempt.state === 'waiting' && !isSilent(attempt, nowMs)) this.#assign(attempt);
+  }
+
+  #sawWaiting(attempt: Attempt, atMs: number): void {
+    const { client, pins } = attempt;
+    if (client !== undefined && this.#facts.machineByMac(client.mac) === undefined) this.#deps.sightings?.seen(client, pins.subnet, atMs);
+    this.#assign(attempt);
+  }
+
+  /** GRUB that waits asks for its menu again: it is answered by what it is assigned now. */
+  #assign(attempt: Attempt): void {
+    const { client, pollPath, pins, stages, addresses } = attempt;
+    if (client === undefined || pollPath === undefined) return;
+    const subnet = this.#facts.objects.subnets.find(({ name }) => name === pins.subnet.name) ?? pins.subnet;
+    const pinned = this.#decide(client, subnet, attempt);
+    if (pinned.kind !== 'boot' || asksDhcpAgain(pinned)) return;
+    const next = afterWaiting(this.#decide(client, subnet), this.#isAssigned(client.mac, subnet), pinned);
+    attempt.sentOff = next.kind === 'reboot' ? next.reason : undefined;
+    switch (next.kind) {
+      case 'go': {
+        const reason = `assigned while it waited: ${next.decision.reason}`;
+        this.#begin(next.decision, client, subnet, {
+          before: attempt,
+          reason,
+          stages: stages.filter(({ stage }) => stage !== 'menu'),
+          addresses,
+          polledAt: pollPath,
+        });
+        return;
+      }
+      case 'leave':
+        return this.#book.end(attempt, 'handed-over', next.reason);
+      case 'wait':
+      case 'reboot':
+        return this.#book.tellWaiting(attempt, next.reason);
+    }
+  }
+
+  /** Whether somebody said what it boots, be it that it is not to be had just now. */
+  #isAssigned(mac: Mac, subnet: Subnet): boolean {
+    const machine = this.#facts.machineByMac(mac);
+    if (machine?.ignored === true) return false;
+    const isOnce = machine !== undefined && this.#oneShotOf(machine.name) !== undefined;
+    return isOnce || machine?.profile !== undefined || subnet.unknown.kind === 'profile';
+  }
+
+  #oneShotOf(machine: string): OneShot | undefined {
+    const oneShot = this.#facts.objects.oneShots.get(machine);
+    return oneShot === undefined || this.#usedOneShots.has(oneShot.id) ? undefined : oneShot;
+  }
+
+  #oneShotUsed(id: string): void {
+    this.#usedOneShots.add(id);
+    this.#deps.oneShotUsed?.(id);
   }
 }
 
-function pinsOf({ pins }: Attempt): NonNullable<DecisionFacts['pinned']> {
+/** What a beginning attempt knows beside its decision. */
+type Beginning = Partial<Pick<AttemptStart, 'reason' | 'stages' | 'addresses' | 'polledAt'>> & { readonly before: Attempt | undefined };
+
+function runningOf({ id, pins }: Attempt): NonNullable<DecisionNow['running']> {
+  return { id, profile: pins.profile.name, ...(pins.image !== undefined && { image: pins.image }) };
+}
+
+/** Whether the loader that waits is iPXE, by the script that it was sent or as what it was sent. */
+function asksDhcpAgain({ bootFile = '', profile }: Extract<BootDecision, { kind: 'boot' }>): boolean {
+  const scripts = profile.menus.filter(({ template }) => template.endsWith('.ipxe')).map(({ path }) => path);
+  return isIpxeBinary(bootFile) || scripts.some((path) => treePathOfBootFile(bootFile) === path);
+}
+
+function pinsOf({ pins, state }: Attempt): Pinned {
   const { machine, mac, profile } = pins;
   const { image, version } = parseImageName(pins.image ?? '') ?? {};
-  return { machine, mac, profile, ...(image !== undefined && version !== undefined && { image: { image, version } }) };
+  return {
+    machine,
+    mac,
+    profile,
+    ...(image !== undefined && version !== undefined && { image: { image, version } }),
+    ...(state === 'waiting' && { waiting: true }),
+  };
 }

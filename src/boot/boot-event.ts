@@ -16,7 +16,13 @@ interface OfAttempt {
 
 /** What happens to a boot, as it happens: the timeline that people read. */
 export type BootEvent =
-  | (OfAttempt & { readonly kind: 'opened'; readonly profile: string; readonly image?: string; readonly reason: string })
+  | (OfAttempt & {
+      readonly kind: 'opened';
+      readonly profile: string;
+      readonly image?: string;
+      readonly oneShot?: string;
+      readonly reason: string;
+    })
   /** A stage reached for the first time in this attempt. */
   | (OfAttempt & {
       readonly kind: 'stage';
@@ -35,7 +41,7 @@ export type BootEvent =
       readonly size?: number;
       readonly reason?: string;
     })
-  | (OfAttempt & { readonly kind: 'up' | 'local' | 'handed-over'; readonly reason: string })
+  | (OfAttempt & { readonly kind: 'up' | 'local' | 'handed-over' | 'waiting'; readonly reason: string })
   /** A stage passed its threshold: where the boot hangs, and what would come next if it did not. */
   | (OfAttempt & {
       readonly kind: 'stuck';

@@ -3,14 +3,18 @@ import { type ImageManifest, type ImageRef, parseImageName } from '../model/imag
 import { cidrContains, type Ipv4, parseIpv4 } from '../model/ipv4.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Machine } from '../model/machine.ts';
+import type { OneShot } from '../model/one-shot.ts';
 import type { Subnet } from '../model/subnet.ts';
 import type { RenderSubject } from './template-context.ts';
+import { builtInWaitingProfile, waitingProfileName } from './waiting.ts';
 
 /** What is configured, as one consistent state. */
 export interface BootObjects {
   readonly subnets: readonly Subnet[];
   readonly profiles: readonly BootProfile[];
   readonly machines: readonly Machine[];
+  /** By the name of the machine. */
+  readonly oneShots: ReadonlyMap<string, OneShot>;
 }
 
 /** Published images, from memory. */
@@ -21,41 +25,58 @@ export interface ImageShelf {
   blobFile(sha256: string): string;
 }
 
-/** What decisions and files rest on, found by name, MAC and address. */
-export class BootFacts {
+/** The objects found by name, MAC and address. It never changes. */
+interface ObjectIndex {
   readonly objects: BootObjects;
+  readonly machinesByMac: ReadonlyMap<Mac, Machine>;
+  readonly machinesByName: ReadonlyMap<string, Machine>;
+  readonly profiles: ReadonlyMap<string, BootProfile>;
+  readonly reserved: ReadonlySet<Ipv4>;
+}
+
+/** What decisions and files rest on. All objects are replaced at once: no decision sees half a change. */
+export class BootFacts {
   readonly images: ImageShelf;
   readonly #httpPort: number;
-  readonly #machinesByMac = new Map<Mac, Machine>();
-  readonly #machinesByName = new Map<string, Machine>();
-  readonly #profiles = new Map<string, BootProfile>();
-  readonly #reserved = new Map<Ipv4, Mac>();
+  #index: ObjectIndex;
 
   constructor(objects: BootObjects, images: ImageShelf, httpPort: number) {
-    this.objects = objects;
     this.images = images;
     this.#httpPort = httpPort;
-    for (const profile of objects.profiles) this.#profiles.set(profile.name, profile);
-    for (const machine of objects.machines) {
-      this.#machinesByName.set(machine.name.toLowerCase(), machine);
-      for (const { mac, address } of machine.nics) {
-        this.#machinesByMac.set(mac, machine);
-        if (address !== undefined) this.#reserved.set(address, mac);
-      }
-    }
+    this.#index = indexOf(objects);
+  }
+
+  get objects(): BootObjects {
+    return this.#index.objects;
+  }
+
+  setObjects(objects: BootObjects): void {
+    this.#index = indexOf(objects);
+  }
+
+  /** The same facts, but never replaced: for what goes on over several turns. */
+  frozen(): BootFacts {
+    const frozen = new BootFacts(noObjects, this.images, this.#httpPort);
+    frozen.#index = this.#index;
+    return frozen;
   }
 
   machineByMac(mac: Mac): Machine | undefined {
-    return this.#machinesByMac.get(mac);
+    return this.#index.machinesByMac.get(mac);
   }
 
   /** The case of letters does not count: loaders and file systems differ in it. */
   machineByName(name: string): Machine | undefined {
-    return this.#machinesByName.get(name.toLowerCase());
+    return this.#index.machinesByName.get(name.toLowerCase());
   }
 
   profile(name: string): BootProfile | undefined {
-    return this.#profiles.get(name);
+    return this.#index.profiles.get(name);
+  }
+
+  /** What boots where a menu waits for an assignment. */
+  get waitingProfile(): BootProfile {
+    return this.profile(waitingProfileName) ?? builtInWaitingProfile;
   }
 
   /** `dom0` is the newest version, `dom0@3` that one; `undefined` where it is not published. */
@@ -73,43 +94,72 @@ export class BootFacts {
   }
 
   reservedAddress(mac: Mac, subnet: Subnet): Ipv4 | undefined {
-    const address = this.#machinesByMac.get(mac)?.nics.find((nic) => nic.mac === mac)?.address;
+    const address = this.machineByMac(mac)?.nics.find((nic) => nic.mac === mac)?.address;
     return address !== undefined && isOn(subnet, address) ? address : undefined;
   }
 
   isReserved(address: Ipv4): boolean {
-    return this.#reserved.has(address);
+    return this.#index.reserved.has(address);
   }
 
   /** The subnet that a machine would boot on, for previews and checks: that of its reservation, else the first. */
   homeSubnet(machine: Machine, mac: Mac): Subnet | undefined {
-    const address = machine.nics.find((nic) => nic.mac === mac)?.address;
-    const { subnets } = this.objects;
-    return (address === undefined ? undefined : subnets.find((subnet) => isOn(subnet, address))) ?? subnets[0];
+    return this.reservedSubnet(machine, mac) ?? this.objects.subnets[0];
   }
+
+  /** The subnet that this NIC has an address reserved on. */
+  reservedSubnet(machine: Machine, mac: Mac): Subnet | undefined {
+    const address = machine.nics.find((nic) => nic.mac === mac)?.address;
+    return address === undefined ? undefined : this.objects.subnets.find((subnet) => isOn(subnet, address));
+  }
+}
+
+const noObjects: BootObjects = { subnets: [], profiles: [], machines: [], oneShots: new Map() };
+
+function indexOf(objects: BootObjects): ObjectIndex {
+  const machinesByMac = new Map<Mac, Machine>();
+  const machinesByName = new Map<string, Machine>();
+  const reserved = new Set<Ipv4>();
+  for (const machine of objects.machines) {
+    machinesByName.set(machine.name.toLowerCase(), machine);
+    for (const { mac, address } of machine.nics) {
+      machinesByMac.set(mac, machine);
+      if (address !== undefined) reserved.add(address);
+    }
+  }
+  const profiles = new Map(objects.profiles.map((profile) => [profile.name, profile]));
+  return { objects, machinesByMac, machinesByName, profiles, reserved };
 }
 
 /**
  * What a machine's files would be made from if it were switched on now; a text says why nothing can be.
  * @param standIn whether an image that is not published counts as its first version, so that templates can be checked
+ * @param on the subnet; without it the one that the machine would boot on
  */
 export function renderSubject(
   facts: BootFacts,
   machine: Machine,
   mac: Mac,
-  { standIn }: { readonly standIn: boolean },
+  { standIn, subnet: on }: { readonly standIn: boolean; readonly subnet?: Subnet },
 ): RenderSubject | string {
-  if (machine.profile === undefined) return `${machine.name} has no profile`;
-  const profile = facts.profile(machine.profile);
-  const subnet = facts.homeSubnet(machine, mac);
-  if (profile === undefined) return `${machine.name} has profile ${machine.profile}, which is not defined`;
+  const subnet = on ?? facts.homeSubnet(machine, mac);
   if (subnet === undefined) return `there is no subnet for ${machine.name}`;
+  const profile = profileOf(facts, machine, subnet);
+  if (typeof profile === 'string') return profile;
   const subject = { machine, mac, subnet, profile, httpUrl: facts.httpUrl(subnet) };
   if (profile.image === undefined) return subject;
   const image = facts.resolveImage(profile.image) ?? (standIn ? firstVersion(profile.image) : undefined);
   return image === undefined
     ? `profile ${profile.name} needs image ${profile.image}, which is not published: see virtdom image build`
     : { ...subject, image };
+}
+
+/** Its own, else the one that its subnet gives to clients without assignment. */
+function profileOf(facts: BootFacts, machine: Machine, { name, unknown }: Subnet): BootProfile | string {
+  const wanted = machine.profile ?? (unknown.kind === 'profile' ? unknown.profile : undefined);
+  if (wanted !== undefined) return facts.profile(wanted) ?? `${machine.name} has profile ${wanted}, which is not defined`;
+  if (unknown.kind === 'pending') return facts.waitingProfile;
+  return `${machine.name} has no profile, and subnet ${name} boots nothing for such machines`;
 }
 
 function firstVersion(name: string): ImageRef {

@@ -3,7 +3,7 @@ import type { BootFile, BootFileRequest } from '../model/boot-file.ts';
 import type { BootProfile } from '../model/boot-profile.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Attempt } from './attempt.ts';
-import type { AttemptBook } from './attempt-book.ts';
+import type { AttemptIndex } from './attempt-index.ts';
 import type { PinnedMenu } from './attempt-store.ts';
 import { type BootFacts, renderSubject } from './boot-facts.ts';
 import type { NamedClient } from './identify.ts';
@@ -12,12 +12,14 @@ import { menuAt } from './menu-paths.ts';
 import { renderMenus } from './menu-rendering.ts';
 import { imageFile, type LoaderFolder } from './static-files.ts';
 import { tokenPlaceholder } from './template-context.ts';
+import type { TemplateSet } from './template-set.ts';
 import type { TemplateShelf } from './template-shelf.ts';
 import { normalTreePath } from './tree-path.ts';
+import { grubLegacyMenuOf, rebootMenu } from './waiting.ts';
 
 export interface ClientTreeDependencies {
   readonly facts: BootFacts;
-  readonly attempts: AttemptBook;
+  readonly attempts: AttemptIndex;
   readonly known: KnownClients;
   readonly templates: TemplateShelf;
   readonly loaders: LoaderFolder;
@@ -64,16 +66,19 @@ export class ClientTree {
     return { kind: 'missing', reason: `no loader is called ${path}, and ${who}` };
   }
 
-  /** @param wanted one menu, by its path or by its template's name; without it all menus of the profile */
-  preview(machineName: string, wanted?: string): Preview {
+  /**
+   * @param wanted one menu, by its path or by its template's name; without it all menus of the profile
+   * @param templates in place of those that are served: what a boot that begins now would get of them
+   */
+  preview(machineName: string, wanted?: string, templates?: TemplateSet): Preview {
     const { facts, attempts } = this.#deps;
-    const machine = facts.machineByName(machineName);
+    const newest = attempts.newestOf(machineName);
+    const machine = facts.machineByName(machineName) ?? (newest?.goesOn === true ? newest.pins.machine : undefined);
     if (machine === undefined) return failed(`there is no machine ${machineName}`);
-    const newest = attempts.newestOf(machine.name);
-    const attempt = newest?.goesOn === true ? newest : undefined;
+    const attempt = newest?.goesOn === true && templates === undefined ? newest : undefined;
     const mac = attempt?.pins.mac ?? machine.nics[0]?.mac;
     if (mac === undefined) return failed(`${machine.name} has no NIC`);
-    const seen = this.#menusOf({ machine, mac }, attempt);
+    const seen = this.#menusOf({ machine, mac }, attempt, templates);
     if (typeof seen === 'string') return failed(seen);
     const menus = wanted === undefined ? seen.menus : menusCalled(wanted, seen);
     const broken = menus.find((menu) => menu.problem !== undefined);
@@ -85,27 +90,34 @@ export class ClientTree {
   }
 
   #rendered(client: NamedClient, path: string): BootFile | undefined {
-    const attempt = this.#deps.attempts.newestOf(client.machine.name);
+    const { attempts, known } = this.#deps;
+    const attempt = known.attemptFor(client);
+    const isPoll = path.toLowerCase() === attempt?.pollPath?.toLowerCase();
+    if (isPoll && attempt?.sentOff !== undefined) return rendered(rebootMenu(attempt.sentOff));
     const seen = this.#menusOf(client, attempt);
     if (typeof seen === 'string') return undefined;
-    const menu = menuFor(path, seen);
+    const menu = menuFor(path, seen) ?? (isPoll ? grubLegacyMenu(seen) : undefined);
     if (menu === undefined) return undefined;
     if (menu.problem !== undefined) return { kind: 'missing', reason: `${menu.path} cannot be rendered: ${menu.problem}` };
-    const token = attempt === undefined ? tokenPlaceholder : this.#deps.attempts.tokenOf(attempt);
-    const bytes = Buffer.from(menu.text.replaceAll(tokenPlaceholder, token));
-    const etag = `"${createHash('sha256').update(bytes).digest('base64url')}"`;
-    return { kind: 'rendered', bytes, etag, contentType: 'text/plain; charset=utf-8' };
+    const token = attempt === undefined ? tokenPlaceholder : attempts.tokenOf(attempt);
+    return rendered(menu.text.replaceAll(tokenPlaceholder, token));
   }
 
-  #menusOf({ machine, mac }: NamedClient, attempt: Attempt | undefined): SeenMenus | string {
+  #menusOf({ machine, mac }: NamedClient, attempt: Attempt | undefined, templates = this.#deps.templates.current): SeenMenus | string {
     if (attempt !== undefined) {
       const { pins, menus } = attempt;
       return { menus, profile: pins.profile, name: pins.machine.name, mac: pins.mac };
     }
     const subject = renderSubject(this.#deps.facts, machine, mac, { standIn: false });
     if (typeof subject === 'string') return subject;
-    return { menus: renderMenus(this.#deps.templates.current, subject), profile: subject.profile, name: machine.name, mac };
+    return { menus: renderMenus(templates, subject), profile: subject.profile, name: machine.name, mac };
   }
+}
+
+function rendered(text: string): BootFile {
+  const bytes = Buffer.from(text);
+  const etag = `"${createHash('sha256').update(bytes).digest('base64url')}"`;
+  return { kind: 'rendered', bytes, etag, contentType: 'text/plain; charset=utf-8' };
 }
 
 function failed(reason: string): Preview {
@@ -120,5 +132,11 @@ function menusCalled(wanted: string, seen: SeenMenus): readonly PinnedMenu[] {
 
 function menuFor(path: string, { menus, profile, name, mac }: SeenMenus): PinnedMenu | undefined {
   const menu = menuAt(path, profile.menus, { name, mac });
+  return menu === undefined ? undefined : menus[profile.menus.indexOf(menu)];
+}
+
+/** The menu that a GRUB which waited goes on with, at whatever path it asks. */
+function grubLegacyMenu({ menus, profile }: SeenMenus): PinnedMenu | undefined {
+  const menu = grubLegacyMenuOf(profile);
   return menu === undefined ? undefined : menus[profile.menus.indexOf(menu)];
 }

@@ -1,9 +1,9 @@
 import type { Ipv4 } from '../model/ipv4.ts';
-import type { Mac } from '../model/mac.ts';
+import { type Mac, parseMac } from '../model/mac.ts';
 import type { Machine } from '../model/machine.ts';
 import type { Attempt } from './attempt.ts';
-import type { AttemptBook } from './attempt-book.ts';
-import type { BootFacts } from './boot-facts.ts';
+import type { AttemptIndex } from './attempt-index.ts';
+import type { BootFacts, BootObjects } from './boot-facts.ts';
 import { type ClientLookup, identifyClient, type Identity, type NamedClient } from './identify.ts';
 import { PathPatterns } from './menu-paths.ts';
 import { normalTreePath } from './tree-path.ts';
@@ -17,15 +17,14 @@ export interface NamingPath {
 /** Puts names to MACs, addresses and paths, from the configuration and from the attempts that are known. */
 export class KnownClients {
   readonly #facts: BootFacts;
-  readonly #attempts: AttemptBook;
+  readonly #attempts: AttemptIndex;
   readonly #lookup: ClientLookup;
-  readonly #patterns: PathPatterns;
+  #patterns: { readonly of: BootObjects; readonly paths: PathPatterns } | undefined;
 
-  constructor(facts: BootFacts, attempts: AttemptBook, lookup: ClientLookup) {
+  constructor(facts: BootFacts, attempts: AttemptIndex, lookup: ClientLookup) {
     this.#facts = facts;
     this.#attempts = attempts;
     this.#lookup = lookup;
-    this.#patterns = new PathPatterns(facts.objects.profiles.flatMap((profile) => profile.menus.map((menu) => menu.path)));
   }
 
   /** Who asks for this path from this address (see {@link identifyClient}). */
@@ -47,8 +46,11 @@ export class KnownClients {
       const pins = this.#attempts.ofToken(token)?.pins;
       return { path: rest, ...(pins !== undefined && { named: { machine: pins.machine, mac: pins.mac } }) };
     }
-    for (const { name, mac } of this.#patterns.read(path)) {
-      const machine = mac === undefined ? this.#machineNamed(name ?? '') : this.#machineOf(mac);
+    for (const { name = '', mac: inPath } of this.#paths().read(path)) {
+      const byName = inPath === undefined ? this.#machineNamed(name) : undefined;
+      // Who has no name is called by its MAC, and still asks by it when it has got a name meanwhile.
+      const mac = inPath ?? (byName === undefined ? parseMac(name) : undefined);
+      const machine = mac === undefined ? byName : this.#machineOf(mac);
       if (machine === undefined) continue;
       const boots = mac ?? this.#attempts.newestOf(machine.name)?.pins.mac ?? machine.nics[0]?.mac;
       if (boots !== undefined) return { path, named: { machine, mac: boots } };
@@ -67,13 +69,30 @@ export class KnownClients {
   attemptAt(address: Ipv4, path?: string): Attempt | undefined {
     const normal = path === undefined ? undefined : normalTreePath(path);
     const identity = this.identify(address, normal === undefined ? undefined : this.readPath(normal).named);
-    return identity.kind === 'machine' ? this.#attempts.newestOf(identity.machine.name) : this.#attempts.atAddress(address);
+    return identity.kind === 'machine' ? this.attemptFor(identity) : this.#attempts.atAddress(address);
   }
 
   /** The newest attempt of the machine that has this MAC, whichever of its NICs booted. */
   attemptOf(mac: Mac): Attempt | undefined {
     const machine = this.#facts.machineByMac(mac);
-    return (machine === undefined ? undefined : this.#attempts.newestOf(machine.name)) ?? this.#attempts.newestOfMac(mac);
+    return machine === undefined ? this.#attempts.newestOfMac(mac) : this.attemptFor({ machine, mac });
+  }
+
+  /** A machine may have begun to boot before it had its name: then the attempt is its NIC's. */
+  attemptFor({ machine, mac }: NamedClient): Attempt | undefined {
+    const ofMachine = this.#attempts.newestOf(machine.name);
+    const ofMac = this.#attempts.newestOfMac(mac);
+    if (ofMachine === undefined || ofMac === undefined) return ofMachine ?? ofMac;
+    return ofMac.openedMs > ofMachine.openedMs ? ofMac : ofMachine;
+  }
+
+  #paths(): PathPatterns {
+    const { objects, waitingProfile } = this.#facts;
+    if (this.#patterns?.of !== objects) {
+      const menus = [...objects.profiles, waitingProfile].flatMap((profile) => profile.menus);
+      this.#patterns = { of: objects, paths: new PathPatterns(menus.map((menu) => menu.path)) };
+    }
+    return this.#patterns.paths;
   }
 
   #machineOf(mac: Mac): Machine | undefined {
@@ -81,6 +100,8 @@ export class KnownClients {
   }
 
   #machineNamed(name: string): Machine | undefined {
-    return this.#facts.machineByName(name) ?? this.#attempts.newestOf(name)?.pins.machine;
+    const known = this.#facts.machineByName(name) ?? this.#attempts.newestOf(name)?.pins.machine;
+    // A made-up name, of a machine that has one of its own by now.
+    return known !== undefined && parseMac(name) !== undefined && this.#facts.machineByName(name) === undefined ? undefined : known;
   }
 }

@@ -1,5 +1,6 @@
 import type { BootStage } from '../model/boot-profile.ts';
 import { expandPath } from './loader-choice.ts';
+import type { Trouble } from './attempt.ts';
 import type { StoredAttempt } from './attempt-store.ts';
 
 /** What we wait for when a stage is the next one, as a person would look for it in a packet capture. */
@@ -60,7 +61,10 @@ const usualCauses: Readonly<Record<BootStage, readonly string[]>> = {
   ],
 };
 
-/** Likely causes in words: what was seen going wrong in this attempt first, then what is usual at this place. */
-export function likelyCauses(expected: BootStage, troubles: readonly string[]): readonly string[] {
-  return [...troubles, ...usualCauses[expected]];
+/** Likely causes in words: what kept this very stage from being reached, then what else went wrong, then what is usual here. */
+export function likelyCauses(expected: BootStage, troubles: readonly Trouble[]): readonly string[] {
+  const newestFirst = troubles.toReversed();
+  const direct = newestFirst.filter(({ stages }) => stages.includes(expected));
+  const others = newestFirst.filter((trouble) => !direct.includes(trouble));
+  return [...[...direct, ...others].map(({ what }) => what), ...usualCauses[expected]];
 }

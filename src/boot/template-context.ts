@@ -31,6 +31,7 @@ export function templateContext(subject: RenderSubject): TemplateValue {
       macDashed: dashedMac(mac),
       labels: machine.labels,
       ...(machine.uuid !== undefined && { uuid: machine.uuid }),
+      ...(machine.role !== undefined && { role: machine.role }),
       ...(address !== undefined && { address }),
     },
     subnet: {
@@ -45,8 +46,8 @@ export function templateContext(subject: RenderSubject): TemplateValue {
     profile: { name: profile.name },
     ...(image !== undefined && { image: imageContext(image, subnet.serverAddress) }),
     attempt: { token: tokenPlaceholder },
-    // The machine's own word counts more than its profile's.
-    parameters: { ...profile.parameters, ...machine.parameters },
+    // The machine's own word counts more than its profile's, and that more than the subnet's.
+    parameters: { ...subnet.parameters, ...profile.parameters, ...machine.parameters },
   };
 }
 

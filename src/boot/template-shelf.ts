@@ -1,67 +1,84 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Mac } from '../model/mac.ts';
+import type { UnknownPolicy } from '../model/subnet.ts';
 import { type BootFacts, renderSubject } from './boot-facts.ts';
 import { checkMenus } from './menu-rendering.ts';
-import { type TemplateProblem, TemplatesError } from './template-error.ts';
-import { TemplateSet } from './template-set.ts';
+import type { RenderSubject } from './template-context.ts';
+import type { TemplateProblem } from './template-error.ts';
+import type { TemplateSet } from './template-set.ts';
+import { madeUpMachine } from './waiting.ts';
 
 /** Gives DHCP its turn after this many renderings of a check. */
 const renderingsPerTurn = 4;
+/** One mistake shows in every machine: nobody reads more than this. */
+const maxProblems = 1_000;
+/** Stands for all clients that are no machines of ours. */
+const strangerMac: Mac = '02:00:00:00:00:00';
 
-/** The templates that new attempts are made from: always a whole set, and only one that renders for every machine takes over. */
+export interface TemplateCheck {
+  /** How many machines have menus to render, one for all unknown clients of a subnet included. */
+  readonly machines: number;
+  /** Of how many of them all is well. */
+  readonly rendered: number;
+  /** By template, line, variable and machine; the first thousand. */
+  readonly problems: readonly TemplateProblem[];
+}
+
+/** The templates that new attempts are made from: always a whole set. */
 export class TemplateShelf {
-  readonly #folder: string;
   readonly #facts: BootFacts;
-  #current: TemplateSet;
-  /** Reloads wait for each other: an older state of the folder must not win over a newer one. */
-  #lastReload: Promise<unknown> = Promise.resolve();
+  current: TemplateSet;
 
-  private constructor(folder: string, facts: BootFacts, current: TemplateSet) {
-    this.#folder = folder;
+  constructor(facts: BootFacts, current: TemplateSet) {
     this.#facts = facts;
-    this.#current = current;
+    this.current = current;
   }
 
-  /** @throws TemplatesError where a template cannot be parsed; Error where the folder cannot be read */
-  static async open(folder: string, facts: BootFacts): Promise<TemplateShelf> {
-    const templates = await TemplateSet.read(folder);
-    if (!(templates instanceof TemplateSet)) throw new TemplatesError(templates);
-    return new TemplateShelf(folder, facts, templates);
-  }
-
-  get current(): TemplateSet {
-    return this.#current;
-  }
-
-  /** Renders the menus of every machine, for each of its NICs. An image that is not published yet is no problem of templates. */
-  async checkAll(templates: TemplateSet = this.#current): Promise<readonly TemplateProblem[]> {
-    const problems: TemplateProblem[] = [];
-    let renderings = 0;
-    for (const machine of this.#facts.objects.machines) {
-      for (const { mac } of machine.nics) {
-        if (++renderings % renderingsPerTurn === 0) await nextTurn();
-        const subject = renderSubject(this.#facts, machine, mac, { standIn: true });
-        if (typeof subject === 'string') problems.push({ template: '', line: 0, machine: machine.name, message: subject });
-        else problems.push(...checkMenus(templates, subject));
-      }
-    }
+  /**
+   * Renders the menus of every machine, for each of its NICs and for what it boots once. An image that is not published yet
+   * is no problem of templates.
+   */
+  async check(templates: TemplateSet = this.current): Promise<TemplateCheck> {
+    const facts = this.#facts.frozen();
     // Two NICs of one machine fail alike.
-    return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()];
+    const problems = new Map<string, TemplateProblem>();
+    const failing = new Set<string>();
+    const all = new Set<string>();
+    let renderings = 0;
+    for (const { name, subject } of subjectsOf(facts)) {
+      if (++renderings % renderingsPerTurn === 0) await nextTurn();
+      all.add(name);
+      const found =
+        typeof subject === 'string' ? [{ template: '', line: 0, machine: name, message: subject }] : checkMenus(templates, subject);
+      if (found.length > 0) failing.add(name);
+      if (problems.size < maxProblems) for (const problem of found) problems.set(JSON.stringify(problem), problem);
+    }
+    return { machines: all.size, rendered: all.size - failing.size, problems: [...problems.values()] };
   }
+}
 
-  /** Reads the folder anew; where anything is wrong with it, the set of before keeps serving. */
-  reload(): Promise<readonly TemplateProblem[]> {
-    const reloaded = this.#lastReload.then(async () => {
-      const templates = await TemplateSet.read(this.#folder);
-      return templates instanceof TemplateSet ? this.replace(templates) : templates;
-    });
-    this.#lastReload = reloaded.catch(() => {});
-    return reloaded;
+/** All that may be booted now, or why it cannot: by every NIC of every machine, and by a stranger on every subnet that boots strangers. */
+function* subjectsOf(facts: BootFacts): Generator<{ readonly name: string; readonly subject: RenderSubject | string }> {
+  const { machines, subnets, oneShots } = facts.objects;
+  for (const machine of machines) {
+    if (machine.ignored === true) continue;
+    const { name } = machine;
+    const once = oneShots.get(name)?.profile;
+    for (const { mac } of machine.nics) {
+      const policy = facts.homeSubnet(machine, mac)?.unknown;
+      if (machine.profile !== undefined || bootsStrangers(policy)) yield { name, subject: renderSubject(facts, machine, mac, checking) };
+      if (once !== undefined) yield { name, subject: renderSubject(facts, { ...machine, profile: once }, mac, checking) };
+    }
   }
+  for (const subnet of subnets) {
+    if (!bootsStrangers(subnet.unknown)) continue;
+    const subject = renderSubject(facts, madeUpMachine(strangerMac), strangerMac, { ...checking, subnet });
+    yield { name: `an unknown client on ${subnet.name}`, subject };
+  }
+}
 
-  async replace(templates: TemplateSet): Promise<readonly TemplateProblem[]> {
-    if (templates.sha256 === this.#current.sha256) return [];
-    const problems = await this.checkAll(templates);
-    if (problems.length === 0) this.#current = templates;
-    return problems;
-  }
+const checking = { standIn: true } as const;
+
+function bootsStrangers(policy: UnknownPolicy | undefined): boolean {
+  return policy?.kind === 'pending' || policy?.kind === 'profile';
 }

@@ -3,6 +3,7 @@ import type { ImageRef } from './image-manifest.ts';
 import type { Ipv4 } from './ipv4.ts';
 import type { Mac } from './mac.ts';
 import type { Machine } from './machine.ts';
+import type { OneShot } from './one-shot.ts';
 import type { Subnet } from './subnet.ts';
 
 /** What a DHCP packet says of its sender, decoded: the facts that a decision may rest on. */
@@ -29,10 +30,22 @@ export type BootDecision =
       /** The menu's path where the profile names it by option 150. */
       readonly menuPath?: string;
       readonly image?: ImageRef;
+      /** It has no assignment: its menu waits and asks again. */
+      readonly waiting?: true;
+      /** In place of the subnet's, where it waits. */
+      readonly leaseSeconds?: number;
+      /** The one-shot boot that gives the profile. */
+      readonly oneShot?: OneShot;
       readonly reason: string;
     }
   /** An address but no boot file: the firmware goes on to its next boot device. */
-  | { readonly kind: 'local'; readonly machine: Machine; readonly reason: string }
-  /** An address for a client that is no machine of ours. */
-  | { readonly kind: 'lease'; readonly reason: string }
+  | {
+      readonly kind: 'local';
+      readonly machine: Machine;
+      readonly profile: BootProfile;
+      readonly oneShot?: OneShot;
+      readonly reason: string;
+    }
+  /** An address for a client without assignment. */
+  | { readonly kind: 'lease'; readonly leaseSeconds?: number; readonly reason: string }
   | { readonly kind: 'ignore'; readonly reason: string };

@@ -36,6 +36,14 @@ export type Observation =
       readonly path: string;
       readonly outcome: 'mounted' | 'refused' | 'missing' | 'unmounted';
     }
+  /** The client asked another DHCP server for its address. */
+  | {
+      readonly kind: 'foreign';
+      readonly atMs: number;
+      readonly mac: Mac;
+      readonly server: Ipv4;
+      readonly reason: string;
+    }
   /** A packet that got no answer, and why: shown as ignored in the timeline of its machine. */
   | {
       readonly kind: 'ignored';

@@ -33,7 +33,7 @@ export interface Subnet {
   readonly nextServer?: Ipv4;
   readonly leaseSeconds: number;
   readonly unknown: UnknownPolicy;
-  /** Of clients that wait for an assignment. */
+  /** Of clients that wait for an assignment; without it {@link defaultPendingLeaseSeconds}. */
   readonly pendingLeaseSeconds?: number;
   /** Values for templates; a profile's and a machine's win over them. */
   readonly parameters?: Parameters;
@@ -42,3 +42,6 @@ export interface Subnet {
   readonly option129?: string;
   readonly option150?: readonly Ipv4[];
 }
+
+/** Short, so that an address is soon free again when the client goes; long enough for several polls. */
+export const defaultPendingLeaseSeconds = 120;

@@ -231,6 +231,7 @@ describe('the boot token (rule 7)', () => {
     const token = await rig.token();
     expect(token).toMatch(/^[\w-]{43}$/);
     expect(await hello(token)).toEqual({ accepted: true });
+    rig.clock.advance(60_001);
     expect(await hello(token)).toMatchObject({ accepted: false, reason: expect.stringContaining('was used already') });
     expect(rig.kinds().filter((kind) => kind === 'up')).toHaveLength(1);
     expect(eventsOf('ignored')).toMatchObject([{ machine: 'post01', protocol: 'http' }]);
@@ -241,6 +242,8 @@ describe('the boot token (rule 7)', () => {
     const token = await rig.token();
     await hello(token);
     await rig.restart();
+    expect(await hello(token, '192.168.0.12')).toMatchObject({ accepted: false });
+    rig.clock.advance(60_001);
     expect(await hello(token)).toMatchObject({ accepted: false });
   });
 
@@ -362,7 +365,7 @@ describe('a boot that hangs', () => {
     await hello(await rig.token());
     rig.boot();
     expect(eventsOf('failed')).toHaveLength(1);
-    expect(rig.desk.attemptsOf('post01').map((attempt) => attempt.state)).toEqual(['failed', 'up', 'running']);
+    expect(rig.desk.attemptsOf('post01').map((attempt) => attempt.state)).toEqual(['failed', 'up', 'booting']);
   });
 
   it('waits anew after a restart of the server, since nobody was there to see packets', async () => {

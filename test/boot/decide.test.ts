@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { decideBoot, type DecisionFacts } from '../../src/boot/decide.ts';
 import type { BootClient } from '../../src/model/boot-decision.ts';
 import type { BootProfile } from '../../src/model/boot-profile.ts';
+import { builtInWaitingProfile } from '../../src/boot/waiting.ts';
 import { dom0, ipxe, later, mac, post01, rom, strangeMac, subnet } from './rig.ts';
 
 const newest = { image: 'dom0', version: 3 };
@@ -13,13 +14,14 @@ function facts(change: Partial<DecisionFacts> & { profiles?: readonly BootProfil
     subnet,
     httpUrl: 'http://192.168.0.5:8080',
     machine: post01,
+    waitingProfile: builtInWaitingProfile,
     profile: (name) => profiles.find((profile) => profile.name === name),
     resolveImage: (name) => (name === 'dom0' ? newest : undefined),
     ...rest,
   };
 }
 
-function unknownTo(kind: 'ignore' | 'lease' | 'profile'): DecisionFacts {
+function unknownTo(kind: 'ignore' | 'lease' | 'pending' | 'profile'): DecisionFacts {
   const { machine: _, ...rest } = facts({ subnet: { ...subnet, unknown: kind === 'profile' ? { kind, profile: 'dom0' } : { kind } } });
   return rest;
 }

@@ -2,8 +2,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { MemoryAttemptStore } from '../../src/boot/attempt-store.ts';
-import { BootDesk, type BootDeskDependencies } from '../../src/boot/boot-desk.ts';
+import { BootDesk } from '../../src/boot/boot-desk.ts';
 import type { BootEvent } from '../../src/boot/boot-event.ts';
+import type { BootObjects } from '../../src/boot/boot-facts.ts';
+import { TemplateSet } from '../../src/boot/template-set.ts';
+import { TemplatesError } from '../../src/boot/template-error.ts';
 import { HeldClock } from '../../src/clock.ts';
 import { CapturedLog } from '../../src/log.ts';
 import type { BootClient, BootDecision } from '../../src/model/boot-decision.ts';
@@ -13,6 +16,7 @@ import type { DhcpMessageName, Observation } from '../../src/model/boot-trace.ts
 import { formatImageRef, type ImageRef } from '../../src/model/image-manifest.ts';
 import { type Cidr, parseCidr } from '../../src/model/ipv4.ts';
 import type { Machine } from '../../src/model/machine.ts';
+import type { OneShot } from '../../src/model/one-shot.ts';
 import type { Subnet } from '../../src/model/subnet.ts';
 
 export const shippedTemplates = resolve(import.meta.dirname, '../../templates');
@@ -64,6 +68,8 @@ export const rom: BootClient = { mac, arch: 'bios', face: 'firmware-pxe' };
 export const ipxe: BootClient = { mac, arch: 'bios', face: 'ipxe' };
 export const later: BootClient = { mac, face: 'other' };
 
+export const oneShot: OneShot = { id: 'once-1', machine: 'post01', profile: 'installer', requestedMs: 0, requestedBy: 'anna' };
+
 /** A desk over folders of its own, with hands on its clock, its images and who has which address. */
 export class Rig {
   readonly clock = new HeldClock();
@@ -76,7 +82,9 @@ export class Rig {
   readonly published: ImageRef[] = [{ image: 'dom0', version: 3 }];
   readonly folder = mkdtempSync(join(tmpdir(), 'virtdom-boot-'));
   readonly loadersDir = join(this.folder, 'loaders');
-  objects: BootDeskDependencies['objects'] = { subnets: [subnet], profiles: [dom0], machines: [post01, post02] };
+  objects: BootObjects = { subnets: [subnet], profiles: [dom0], machines: [post01, post02], oneShots: new Map() };
+  readonly seen: string[] = [];
+  readonly usedOneShots: string[] = [];
   templatesDir = shippedTemplates;
   #desk: BootDesk | undefined;
 
@@ -110,10 +118,15 @@ export class Rig {
         blobFile: (sha256) => `/blobs/${sha256}`,
       },
       loadersDir: this.loadersDir,
-      templatesDir: this.templatesDir,
+      templates: await this.templates(),
       httpPort: 8080,
       clients: { leaseOwner: (of) => this.leases.get(of), neighbourMac: (of) => this.neighbours.get(of) },
       lastRead: (of) => this.reads.get(of),
+      sightings: {
+        seen: (client) => void this.seen.push(client.mac),
+        addressed: (of, to) => void this.seen.push(`${of} has ${to}`),
+      },
+      oneShotUsed: (id) => void this.usedOneShots.push(id),
       store: this.store,
       secret: Buffer.alloc(32, 7),
       clock: this.clock,
@@ -121,6 +134,13 @@ export class Rig {
       listener: (event) => void this.events.push(event),
     });
     return this;
+  }
+
+  /** As they stand in the folder now. */
+  async templates(): Promise<TemplateSet> {
+    const read = await TemplateSet.read(this.templatesDir);
+    if (!(read instanceof TemplateSet)) throw new TemplatesError(read);
+    return read;
   }
 
   /** A new desk over the same store: what was not stored is gone, and so are the timers. */
