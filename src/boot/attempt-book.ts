@@ -132,14 +132,13 @@ export class AttemptBook {
   }
 
   /** The client took another DHCP server's offer: what it boots is not ours to say, until it boots anew. */
-  onForeign(attempt: Attempt, { atMs, server, reason }: Of<'foreign'>): void {
+  onForeign(attempt: Attempt | undefined, { atMs, mac, server, reason }: Of<'foreign'>): void {
+    this.onIgnored(attempt, { kind: 'ignored', atMs, protocol: 'dhcp', mac, reason: `${reason} (${server})` });
+    if (attempt?.goesOn !== true) return;
     this.touch(attempt, `DHCP REQUEST to ${server}`, atMs);
-    if (!attempt.goesOn || attempt.has('lease')) {
-      this.#trouble(attempt, `${reason} (${server})`, ['lease', 'kernel-lease']);
-      return;
-    }
+    if (attempt.has('lease')) return;
     attempt.tookOtherOffer = true;
-    this.end(attempt, 'handed-over', `${reason}: ${server}`);
+    this.end(attempt, 'handed-over', `${reason} (${server})`);
   }
 
   /** A packet of a known or unknown sender that got no answer. */

@@ -200,11 +200,8 @@ export class BootDesk implements BootObserver {
           this.#deps.sightings?.addressed(mac, address);
         return;
       }
-      case 'foreign': {
-        const attempt = this.#known.attemptOf(observation.mac);
-        if (attempt !== undefined) this.#book.onForeign(attempt, observation);
-        return;
-      }
+      case 'foreign':
+        return this.#book.onForeign(this.#known.attemptOf(observation.mac), observation);
       case 'file': {
         const { atMs, protocol, clientAddress, phase } = observation;
         const attempt = this.#known.attemptAt(clientAddress, observation.path);
