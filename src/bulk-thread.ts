@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { BulkCalls, BulkSettings, ControlCalls } from './bulk-worker.ts';
+import type { BulkCalls, BulkNetworks, BulkSettings, ControlCalls } from './bulk-worker.ts';
 import type { Clock, Timer } from './clock.ts';
 import type { HelloDesk } from './httpboot/hello-desk.ts';
 import type { Log } from './log.ts';
@@ -34,7 +34,7 @@ const closeWithinMs = 5_000;
 export class BulkThread {
   readonly #parts: BulkThreadParts;
   readonly #log: Log;
-  #addresses: readonly Ipv4[];
+  #networks: BulkNetworks;
   #running: Running | undefined;
   #restart: Timer | undefined;
   #restartMs = firstRestartMs;
@@ -44,16 +44,17 @@ export class BulkThread {
   constructor(parts: BulkThreadParts) {
     this.#parts = parts;
     this.#log = parts.log.child({ thread: 'bulk' });
-    this.#addresses = parts.settings.addresses;
+    const { addresses, tftp } = parts.settings;
+    this.#networks = { addresses, ...(tftp.clients && { clients: tftp.clients }) };
   }
 
   /** Resolves when every port is bound. Rejects with what a person needs to know of the one that could not be; nothing is left behind. */
   async start(): Promise<void> {
     const running = this.#spawn();
-    const addresses = this.#addresses;
+    const networks = this.#networks;
     try {
-      await running.link.call('start', addresses);
-      if (this.#addresses !== addresses) await running.link.call('setAddresses', this.#addresses);
+      await running.link.call('start', networks);
+      if (this.#networks !== networks) await running.link.call('setNetworks', this.#networks);
       this.#running = running;
       this.#startedMs = this.#parts.clock.monotonic();
     } catch (error) {
@@ -63,10 +64,10 @@ export class BulkThread {
     }
   }
 
-  /** Follows the machine's addresses; a thread that is being restarted starts with them. */
-  async setAddresses(addresses: readonly Ipv4[]): Promise<void> {
-    this.#addresses = addresses;
-    await this.#running?.link.call('setAddresses', addresses);
+  /** Follows addresses and subnets; transfers of those that stay go on. A thread that is being restarted starts with them. */
+  async setNetworks(networks: BulkNetworks): Promise<void> {
+    this.#networks = networks;
+    await this.#running?.link.call('setNetworks', networks);
   }
 
   /** Clients in mid-transfer are told; resolves when the thread is gone. */

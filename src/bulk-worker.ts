@@ -5,7 +5,7 @@ import type { HelloAnswer, HelloDesk } from './httpboot/hello-desk.ts';
 import type { Log, LogFields, LogLevel } from './log.ts';
 import type { BootFile, BootFileRequest } from './model/boot-file.ts';
 import type { Observation } from './model/boot-trace.ts';
-import type { Ipv4 } from './model/ipv4.ts';
+import type { Cidr, Ipv4 } from './model/ipv4.ts';
 import { kernelNetwork } from './net/kernel-network.ts';
 import { TftpServer, type TftpSettings } from './tftp/server.ts';
 import { ThreadLink } from './thread.ts';
@@ -23,20 +23,27 @@ export type ControlCalls = {
   log(level: Exclude<LogLevel, 'silent'>, fields: LogFields, message: string): void;
 };
 
+/** Where it listens, and whose TFTP requests are answered: everybody's where it is not said. */
+export interface BulkNetworks {
+  readonly addresses: readonly Ipv4[];
+  readonly clients?: readonly Cidr[];
+}
+
 /** What this thread answers. A failure travels as a plain Error: its message must say everything. */
 export type BulkCalls = {
-  start(addresses: readonly Ipv4[]): Promise<void>;
-  setAddresses(addresses: readonly Ipv4[]): Promise<void>;
+  start(networks: BulkNetworks): Promise<void>;
+  setNetworks(networks: BulkNetworks): Promise<void>;
   close(): Promise<void>;
 };
 
 /** The thread that carries TFTP and HTTP: it has sockets and files, and asks the control thread what they mean. */
 function run(port: NonNullable<typeof parentPort>, settings: BulkSettings): void {
-  let servers: readonly (TftpServer | BootHttpServer)[] = [];
+  let servers: { readonly tftp: TftpServer; readonly http: BootHttpServer } | undefined;
   const handlers: BulkCalls = {
-    async start(addresses) {
+    async start({ addresses, clients }) {
       const shared = { addresses, tree, observer, clock: systemClock, log };
-      const tftp = new TftpServer({ ...shared, settings: settings.tftp, network: kernelNetwork({ clock: systemClock, log }) });
+      const network = kernelNetwork({ clock: systemClock, log });
+      const tftp = new TftpServer({ ...shared, settings: { ...settings.tftp, ...(clients && { clients }) }, network });
       const http = new BootHttpServer({ ...shared, settings: settings.http, desk });
       await tftp.start();
       try {
@@ -45,13 +52,14 @@ function run(port: NonNullable<typeof parentPort>, settings: BulkSettings): void
         await tftp.close();
         throw error;
       }
-      servers = [tftp, http];
+      servers = { tftp, http };
     },
-    async setAddresses(addresses) {
-      await Promise.all(servers.map((server) => server.setAddresses(addresses)));
+    async setNetworks({ addresses, clients }) {
+      servers?.tftp.setClients(clients);
+      await Promise.all([servers?.tftp.setAddresses(addresses), servers?.http.setAddresses(addresses)]);
     },
     async close() {
-      await Promise.all(servers.map((server) => server.close()));
+      await Promise.all([servers?.tftp.close(), servers?.http.close()]);
     },
   };
   const control = new ThreadLink<ControlCalls>(port, handlers);

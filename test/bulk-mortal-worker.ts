@@ -5,7 +5,7 @@ import '../src/bulk-worker.ts';
 const deadlyAddress = '127.0.0.66';
 
 parentPort?.on('message', (message: { kind: string; name: string; args: unknown[] }) => {
-  if (message.kind === 'call' && message.name === 'setAddresses' && JSON.stringify(message.args).includes(deadlyAddress)) {
+  if (message.kind === 'call' && message.name === 'setNetworks' && JSON.stringify(message.args).includes(deadlyAddress)) {
     throw new Error('struck by lightning');
   }
 });

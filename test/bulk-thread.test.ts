@@ -87,7 +87,7 @@ describe('the thread of TFTP and HTTP', () => {
   it('follows the addresses', async () => {
     const { thread, ports } = await rig();
     await thread.start();
-    await thread.setAddresses(['127.0.0.3']);
+    await thread.setNetworks({ addresses: ['127.0.0.3'] });
     expect(await download(ports.tftp, '127.0.0.3')).toBe('for tftp\n');
     await expect(fetch(`http://127.0.0.1:${ports.http}/menu.lst`)).rejects.toThrow('fetch failed');
   });
@@ -109,7 +109,7 @@ describe('the thread of TFTP and HTTP', () => {
     const { thread, ports, log } = await rig({ entry: new URL('./bulk-mortal-worker.ts', import.meta.url) });
     await thread.start();
     expect(await download(ports.tftp)).toBe('for tftp\n');
-    await expect(thread.setAddresses(['127.0.0.1', '127.0.0.66'])).rejects.toThrow('the thread of TFTP and HTTP ended');
+    await expect(thread.setNetworks({ addresses: ['127.0.0.1', '127.0.0.66'] })).rejects.toThrow('the thread of TFTP and HTTP ended');
     await expect.poll(() => log.lines.map(({ message }) => message), { timeout: 5_000 }).toContain('TFTP and HTTP serve again');
     expect(log.lines[0]).toMatchObject({ level: 'error', fields: { restartMs: 100, err: { cause: { message: 'struck by lightning' } } } });
     expect(await download(ports.tftp, '127.0.0.66')).toBe('for tftp\n');
@@ -120,7 +120,7 @@ describe('the thread of TFTP and HTTP', () => {
     const { thread, ports, log } = await rig({ entry: new URL('./bulk-mortal-worker.ts', import.meta.url) });
     await thread.start();
     const release = await holdTcp(ports.http, '127.0.0.66');
-    await expect(thread.setAddresses(['127.0.0.1', '127.0.0.66'])).rejects.toThrow('ended');
+    await expect(thread.setNetworks({ addresses: ['127.0.0.1', '127.0.0.66'] })).rejects.toThrow('ended');
     await expect
       .poll(() => log.lines.filter(({ message }) => message.includes('trying again')).length, { timeout: 5_000 })
       .toBeGreaterThan(1);

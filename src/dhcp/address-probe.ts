@@ -39,30 +39,55 @@ export interface AddressProbeParts {
 export class AddressProbe {
   readonly #parts: AddressProbeParts;
   readonly #channels = new Map<Ipv4, UdpChannel>();
+  #subnets: readonly Subnet[];
+  #changes: Promise<void> = Promise.resolve();
   #timer: Timer | undefined;
 
   constructor(parts: AddressProbeParts) {
     this.#parts = parts;
+    this.#subnets = parts.subnets;
   }
 
   async start(): Promise<void> {
-    for (const { serverAddress } of this.#pooled) {
-      if (this.#channels.has(serverAddress)) continue;
-      const channel = await this.#parts.network.bindAddress(serverAddress, 0);
-      channel.onError(() => {}); // a silent address is unreachable after three questions: that is the good case
-      this.#channels.set(serverAddress, channel);
-    }
+    for (const { serverAddress } of this.#pooled) await this.#open(serverAddress);
     this.#round();
+  }
+
+  /** From the next round on. Where our address cannot be had, nothing is probed: the server says so. */
+  setSubnets(subnets: readonly Subnet[]): Promise<void> {
+    this.#subnets = subnets;
+    this.#changes = this.#changes.then(() => this.#follow());
+    return this.#changes;
   }
 
   async close(): Promise<void> {
     this.#timer?.cancel();
+    this.#timer = undefined;
+    await this.#changes;
     await Promise.all([...this.#channels.values()].map((channel) => channel.close()));
     this.#channels.clear();
   }
 
+  async #follow(): Promise<void> {
+    if (this.#timer === undefined) return; // closed
+    const wanted = new Set(this.#pooled.map(({ serverAddress }) => serverAddress));
+    const unused = [...this.#channels].filter(([address]) => !wanted.has(address));
+    for (const [address, channel] of unused) {
+      this.#channels.delete(address);
+      await channel.close();
+    }
+    for (const address of wanted) await this.#open(address).catch(() => {});
+  }
+
   get #pooled(): readonly Subnet[] {
-    return this.#parts.subnets.filter(({ mode, pool }) => mode === 'authoritative' && pool !== undefined);
+    return this.#subnets.filter(({ mode, pool }) => mode === 'authoritative' && pool !== undefined);
+  }
+
+  async #open(address: Ipv4): Promise<void> {
+    if (this.#channels.has(address)) return;
+    const channel = await this.#parts.network.bindAddress(address, 0);
+    channel.onError(() => {}); // a silent address is unreachable after three questions: that is the good case
+    this.#channels.set(address, channel);
   }
 
   #round(): void {

@@ -31,15 +31,22 @@ export class RivalWatch {
   readonly #chaddr = Uint8Array.of(0x02, ...randomBytes(5));
   readonly #parts: RivalWatchParts;
   readonly #listening = new Set<UdpChannel>();
+  #subnets: readonly Subnet[];
   #timer: Timer | undefined;
 
   constructor(parts: RivalWatchParts) {
     this.#parts = parts;
+    this.#subnets = parts.subnets;
     this.mac = macOfBytes(this.#chaddr);
   }
 
   start(): void {
     this.#timer = this.#parts.clock.after(LISTEN_MS, () => void this.#ask());
+  }
+
+  /** From the next question on. */
+  setSubnets(subnets: readonly Subnet[]): void {
+    this.#subnets = subnets;
   }
 
   async close(): Promise<void> {
@@ -49,12 +56,12 @@ export class RivalWatch {
   }
 
   async #ask(): Promise<void> {
-    const { subnets, clock, everyMs } = this.#parts;
+    const { clock, everyMs } = this.#parts;
     this.#timer = clock.after(LISTEN_MS, () => {
       this.#timer = clock.after(everyMs, () => void this.#ask());
       void this.#hangUp();
     });
-    for (const subnet of subnets) if (subnet.mode === 'authoritative') await this.#askOn(subnet);
+    for (const subnet of this.#subnets) if (subnet.mode === 'authoritative') await this.#askOn(subnet);
   }
 
   async #askOn(subnet: Subnet): Promise<void> {
@@ -74,7 +81,7 @@ export class RivalWatch {
 
   #hear(bytes: Uint8Array, subnet: Subnet): void {
     const server = this.#rivalOf(bytes);
-    if (server === undefined || this.#parts.subnets.some(({ serverAddress }) => serverAddress === server)) return;
+    if (server === undefined || this.#subnets.some(({ serverAddress }) => serverAddress === server)) return;
     this.#parts.log.warn({ subnet: subnet.name, server }, 'another DHCP server answers on this subnet');
   }
 

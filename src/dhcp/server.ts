@@ -2,11 +2,11 @@ import { WireError } from '../bytes/wire-error.ts';
 import type { Clock } from '../clock.ts';
 import { DropLog, type Log } from '../log.ts';
 import type { BootObserver, DhcpMessageName } from '../model/boot-trace.ts';
-import { broadcastAddress, cidrContains, formatIpv4, type Ipv4 } from '../model/ipv4.ts';
+import { broadcastAddress, cidrContains, formatIpv4 } from '../model/ipv4.ts';
 import { macOfBytes, type Mac } from '../model/mac.ts';
 import type { Subnet } from '../model/subnet.ts';
 import type { NeighbourTable } from '../net/neighbour-table.ts';
-import type { UdpChannel, UdpNetwork, UdpPeer } from '../net/udp-channel.ts';
+import type { UdpNetwork, UdpPeer } from '../net/udp-channel.ts';
 import { AddressProbe } from './address-probe.ts';
 import type { BootAdvisor } from './boot-advisor.ts';
 import { Conversation, requestName, type Outcome, type RequestName } from './conversation.ts';
@@ -15,6 +15,7 @@ import { optionCode } from './option-code.ts';
 import { decodeDhcp, encodeDhcp, type DhcpPacket } from './packet.ts';
 import { replyDestination } from './reply-destination.ts';
 import { RivalWatch } from './rival-watch.ts';
+import { SubnetSockets, type SocketPlace, type SubnetProblem } from './subnet-sockets.ts';
 
 export interface DhcpServerParts {
   readonly subnets: readonly Subnet[];
@@ -56,18 +57,27 @@ export class DhcpServer {
   readonly #releases: DropLog;
   readonly #probe: AddressProbe | undefined;
   readonly #rivals: RivalWatch | undefined;
-  readonly #interfaces = new Map<string, UdpChannel>();
-  readonly #addresses = new Map<Ipv4, UdpChannel>();
+  readonly #sockets: SubnetSockets;
+  #subnets: readonly Subnet[];
   readonly #outgoing = new Uint8Array(2048);
 
   constructor(parts: DhcpServerParts) {
     this.#parts = parts;
+    this.#subnets = parts.subnets;
     const port = parts.port ?? 67;
     this.#ports = { server: port, client: port + 1 };
     this.#conversation = new Conversation(parts);
     this.#drops = new DropLog(parts.log, parts.clock);
     this.#foreign = new DropLog(parts.log, parts.clock, 1, 60_000);
     this.#releases = new DropLog(parts.log, parts.clock, 10, 10_000, 'info');
+    this.#sockets = new SubnetSockets({
+      ...parts,
+      port,
+      listen: (channel, place) => {
+        channel.onDatagram((bytes, from) => this.#receive(bytes, from, place));
+        channel.onError((error) => this.#drops.drop('a DHCP socket failed', { ...place, error: error.message }));
+      },
+    });
     if (parts.neighbours !== undefined) this.#probe = new AddressProbe({ ...parts, neighbours: parts.neighbours });
     if (parts.rivalWatchMs !== undefined) this.#rivals = new RivalWatch({ ...parts, everyMs: parts.rivalWatchMs, ports: this.#ports });
   }
@@ -76,7 +86,7 @@ export class DhcpServer {
   async start(): Promise<void> {
     await this.#parts.book.load();
     try {
-      for (const subnet of this.#parts.subnets) if (subnet.mode !== 'off') await this.#open(subnet);
+      await this.#sockets.start(answered(this.#subnets));
       await this.#probe?.start();
       this.#rivals?.start();
     } catch (error) {
@@ -85,36 +95,29 @@ export class DhcpServer {
     }
   }
 
+  /**
+   * Answers these subnets from now on, and gives addresses by them; a subnet that stays is answered without a gap. Resolves
+   * when sockets are as they have to be, with what cannot be bound: that is tried again every few seconds.
+   */
+  async setSubnets(subnets: readonly Subnet[]): Promise<readonly SubnetProblem[]> {
+    this.#subnets = subnets;
+    this.#parts.book.setSubnets(subnets);
+    this.#rivals?.setSubnets(subnets);
+    const problems = await this.#sockets.setSubnets(answered(subnets));
+    await this.#probe?.setSubnets(subnets);
+    return problems;
+  }
+
   /** Stops hearing, then waits for the leases that are being written. */
   async close(): Promise<void> {
     await this.#probe?.close();
     await this.#rivals?.close();
-    await Promise.all([...this.#interfaces.values(), ...this.#addresses.values()].map((channel) => channel.close()));
-    this.#interfaces.clear();
-    this.#addresses.clear();
+    await this.#sockets.close();
     for (const drops of [this.#drops, this.#foreign, this.#releases]) drops.close();
     await this.#parts.book.idle();
   }
 
-  async #open(subnet: Subnet): Promise<void> {
-    const { network } = this.#parts;
-    if (!this.#interfaces.has(subnet.interface)) {
-      const channel = await network.bindInterface(subnet.interface, this.#ports.server);
-      this.#interfaces.set(subnet.interface, this.#listen(channel, { interface: subnet.interface }));
-    }
-    if (!this.#addresses.has(subnet.serverAddress)) {
-      const channel = await network.bindAddress(subnet.serverAddress, this.#ports.server);
-      this.#addresses.set(subnet.serverAddress, this.#listen(channel, { address: subnet.serverAddress }));
-    }
-  }
-
-  #listen(channel: UdpChannel, where: { interface?: string; address?: Ipv4 }): UdpChannel {
-    channel.onDatagram((bytes, from) => this.#receive(bytes, from, where));
-    channel.onError((error) => this.#drops.drop('a DHCP socket failed', { ...where, error: error.message }));
-    return channel;
-  }
-
-  #receive(bytes: Uint8Array, from: UdpPeer, where: { interface?: string; address?: Ipv4 }): void {
+  #receive(bytes: Uint8Array, from: UdpPeer, where: SocketPlace): void {
     try {
       const packet = decodeDhcp(bytes);
       const heard = this.#identify(packet, bytes.length, from, where);
@@ -130,7 +133,7 @@ export class DhcpServer {
     }
   }
 
-  #identify(packet: DhcpPacket, bytes: number, from: UdpPeer, where: { interface?: string; address?: Ipv4 }): Heard | undefined {
+  #identify(packet: DhcpPacket, bytes: number, from: UdpPeer, where: SocketPlace): Heard | undefined {
     const reason = whyNotOurs(packet);
     const name = requestName(packet);
     const subnet = this.#subnetOf(packet, where);
@@ -149,8 +152,8 @@ export class DhcpServer {
   }
 
   /** A relay says which subnet it asks for; a client that has an address is on the subnet of that; the others on their interface's. */
-  #subnetOf(packet: DhcpPacket, where: { interface?: string; address?: Ipv4 }): Subnet | undefined {
-    const { subnets } = this.#parts;
+  #subnetOf(packet: DhcpPacket, where: SocketPlace): Subnet | undefined {
+    const subnets = this.#subnets;
     const near = packet.giaddr === 0 ? packet.ciaddr : packet.giaddr;
     const byAddress = near === 0 ? undefined : subnets.find(({ cidr }) => cidrContains(cidr, near));
     if (byAddress !== undefined) return isHost(byAddress, near) ? byAddress : undefined;
@@ -180,7 +183,13 @@ export class DhcpServer {
             server: outcome.server,
             xid: packet.xid,
           });
-        return this.#ignore(mac, outcome.reason);
+        return this.#parts.observer.observe({
+          kind: 'foreign',
+          atMs: this.#parts.clock.now(),
+          mac,
+          server: outcome.server,
+          reason: outcome.reason,
+        });
       case 'ignored':
         return this.#ignore(mac, outcome.reason);
     }
@@ -195,8 +204,10 @@ export class DhcpServer {
   #send(heard: Heard, message: 'OFFER' | 'ACK' | 'NAK', reply: DhcpPacket): void {
     const destination = replyDestination(heard.packet, message, this.#ports);
     const channel =
-      destination.by === 'address' ? this.#addresses.get(heard.subnet.serverAddress) : this.#interfaces.get(heard.subnet.interface);
-    if (channel === undefined) return; // closed while the lease was written
+      destination.by === 'address'
+        ? this.#sockets.onAddress(heard.subnet.serverAddress)
+        : this.#sockets.onInterface(heard.subnet.interface);
+    if (channel === undefined) return; // closed while the lease was written, or not to be had
     const bytes = encodeDhcp(reply, this.#outgoing);
     channel.send(bytes, destination.to);
     this.#observe({ ...heard, bytes: bytes.length }, 'sent', message, reply.yiaddr);
@@ -228,6 +239,10 @@ export class DhcpServer {
   #ignore(mac: Mac, reason: string): void {
     this.#parts.observer.observe({ kind: 'ignored', atMs: this.#parts.clock.now(), protocol: 'dhcp', mac, reason });
   }
+}
+
+function answered(subnets: readonly Subnet[]): readonly Subnet[] {
+  return subnets.filter(({ mode }) => mode !== 'off');
 }
 
 /** No host has the first or the last address of a network, and what we send there everybody gets. */

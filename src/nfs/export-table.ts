@@ -15,6 +15,7 @@ export interface SharedImage {
   readonly index: SharedArrayBuffer;
   /** Holds `ab/<sha256>` for each content. */
   readonly blobDir: string;
+  /** Unless {@link ExportTable.setReaders} said otherwise for all of them. */
   readonly readers: readonly Cidr[];
   /** The blobs' seals, for {@link sealAt}; without them only sizes are checked. */
   readonly seals?: SharedArrayBuffer;
@@ -34,6 +35,8 @@ export class ServedImage {
   readonly handles: ImageHandles;
   /** Stable, and another for each image. */
   readonly fsid: readonly [number, number];
+  /** The networks whose clients may read it. */
+  readers: readonly Cidr[];
   readonly #seals: BigUint64Array | undefined;
   readonly #blobs: (Blob | undefined)[] = [];
   /** When a client last used a handle of it, in wall-clock milliseconds; 0 for never. */
@@ -41,6 +44,7 @@ export class ServedImage {
 
   constructor(shared: SharedImage, key: Uint8Array) {
     this.shared = shared;
+    this.readers = shared.readers;
     this.path = exportPath(shared.ref);
     this.index = new ImageIndex(shared.index);
     this.handles = new ImageHandles(key, shared.contentId, this.index.inodeCount);
@@ -50,7 +54,7 @@ export class ServedImage {
   }
 
   mayRead(address: number): boolean {
-    for (const cidr of this.shared.readers) if (cidrContains(cidr, address)) return true;
+    for (const cidr of this.readers) if (cidrContains(cidr, address)) return true;
     return false;
   }
 
@@ -85,6 +89,7 @@ export class ExportTable {
   readonly #byPath = new Map<string, ServedImage>();
   /** By the first 48 bits of the content id, as a number: finding one allocates nothing. */
   readonly #byContent = new Map<number, ServedImage>();
+  #readers: readonly Cidr[] | undefined;
 
   /** `key` signs handles; servers that share it serve each other's. */
   constructor(key: Uint8Array) {
@@ -95,9 +100,16 @@ export class ExportTable {
   publish(shared: SharedImage): ServedImage | undefined {
     const replaced = this.withdraw(shared.ref);
     const image = new ServedImage(shared, this.#key);
+    if (this.#readers !== undefined) image.readers = this.#readers;
     this.#byPath.set(image.path, image);
     this.#byContent.set(contentNumber(image.handles.contentId), image);
     return replaced;
+  }
+
+  /** Who may read every image from the next call on, those that are published later included. */
+  setReaders(readers: readonly Cidr[]): void {
+    this.#readers = readers;
+    for (const image of this.#byPath.values()) image.readers = readers;
   }
 
   /** From now on its handles are stale. */

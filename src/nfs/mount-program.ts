@@ -94,7 +94,7 @@ function writeExports(writer: ByteWriter, exports: ExportTable, call: Call): voi
     if (!image.mayRead(call.caller.addressNumber)) continue;
     writer.u32(1);
     writeText(writer, image.path);
-    for (const reader of image.shared.readers) {
+    for (const reader of image.readers) {
       writer.u32(1);
       writeText(writer, cidrText(reader));
     }

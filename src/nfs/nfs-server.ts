@@ -28,13 +28,11 @@ export interface Activity {
   readonly images: readonly (readonly [string, number])[];
 }
 
-export interface NfsServerDependencies {
+export interface NfsServerDependencies extends Pick<NfsClients, 'udpClients'> {
   readonly handleKey: Uint8Array;
   readonly ports: NfsPorts;
   /** Portmap and MOUNT are answered by one worker; NFS by each. */
   readonly hasMountd: boolean;
-  /** Where UDP is answered; everywhere where it is not said. */
-  readonly udpClients?: readonly Cidr[];
   readonly network: Pick<UdpNetwork, 'bindAddress'>;
   readonly clock: Clock;
   readonly log: Log;
@@ -61,6 +59,14 @@ function onBoth(program: number, versions: readonly number[], port: number): rea
   return versions.flatMap((version) => (['tcp', 'udp'] as const).map((transport) => ({ program, version, transport, port })));
 }
 
+/** Who is answered. */
+export interface NfsClients {
+  /** Of every image; as each was published where it is not said. */
+  readonly readers?: readonly Cidr[];
+  /** Where UDP is answered; everywhere where it is not said. */
+  readonly udpClients?: readonly Cidr[];
+}
+
 /** Everything that one thread answers: listeners, programs and images. */
 export class NfsServer {
   readonly #dependencies: NfsServerDependencies;
@@ -70,6 +76,7 @@ export class NfsServer {
   readonly #drops: DropLog;
   readonly #damages: DropLog;
   readonly #tcp: RpcTcpListener[] = [];
+  #udpClients: readonly Cidr[] | undefined;
   #udp = new Map<Ipv4, UdpChannel[]>();
   /** By address as a number: setting it on each call costs no allocation. */
   readonly #clients = new Map<number, number>();
@@ -84,6 +91,7 @@ export class NfsServer {
     // Every client that has the file open reads it again and again.
     this.#damages = new DropLog(log, clock, 5, 60_000, 'error');
     this.#exports = new ExportTable(handleKey);
+    this.#udpClients = dependencies.udpClients;
     const nfs = nfs3Program({
       exports: this.#exports,
       blobs: this.#blobs,
@@ -122,6 +130,12 @@ export class NfsServer {
     this.#scheduleReport();
   }
 
+  /** From the next call on. */
+  setClients({ readers, udpClients }: NfsClients): void {
+    if (readers !== undefined) this.#exports.setReaders(readers);
+    this.#udpClients = udpClients;
+  }
+
   /** Answers UDP on exactly these of our addresses. An address that cannot be bound is an error, after the others are. */
   async setAddresses(addresses: { readonly nfs: readonly Ipv4[]; readonly mountd: readonly Ipv4[] }): Promise<void> {
     const wanted = new Set([...addresses.nfs, ...addresses.mountd]);
@@ -149,7 +163,7 @@ export class NfsServer {
     if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join('; '));
   }
 
-  readonly #mayAsk = (address: number): boolean => this.#dependencies.udpClients?.some((subnet) => cidrContains(subnet, address)) ?? true;
+  readonly #mayAsk = (address: number): boolean => this.#udpClients?.some((subnet) => cidrContains(subnet, address)) ?? true;
 
   publish(image: SharedImage): void {
     const replaced = this.#exports.publish(image);

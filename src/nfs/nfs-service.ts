@@ -8,7 +8,7 @@ import { probeTcpPort } from '../net/tcp-probe.ts';
 import type { UdpNetwork } from '../net/udp-channel.ts';
 import { ThreadLink } from '../thread.ts';
 import { exportPath, type SharedImage } from './export-table.ts';
-import { type Activity, mappingsOf, type NfsPorts } from './nfs-server.ts';
+import { type Activity, mappingsOf, type NfsClients, type NfsPorts } from './nfs-server.ts';
 import { PortmapRegistration } from './portmap-registration.ts';
 
 export interface NfsSettings {
@@ -21,10 +21,18 @@ export interface NfsSettings {
   readonly workers: number;
   /** Signs file handles: 32 bytes that all servers of an installation share, and keep. */
   readonly handleKey: Uint8Array;
-  /** Our own addresses, for UDP: {@link NfsService.setAddresses} changes them. */
+  /** Our own addresses, for UDP: {@link NfsService.setNetworks} changes them. */
   readonly addresses: readonly Ipv4[];
   /** Where UDP is answered; everywhere where it is not said. */
   readonly udpClients?: readonly Cidr[];
+}
+
+/** What there is to serve, when it changes. */
+export interface NfsNetworks {
+  readonly addresses: readonly Ipv4[];
+  /** Who may read every image, whatever was said when it was published. */
+  readonly readers: readonly Cidr[];
+  readonly udpClients: readonly Cidr[];
 }
 
 export interface NfsDependencies {
@@ -41,7 +49,6 @@ export interface WorkerSettings {
   readonly handleKey: Uint8Array;
   readonly ports: NfsPorts;
   readonly hasMountd: boolean;
-  readonly udpClients?: readonly Cidr[];
 }
 
 /** What the control thread asks of a worker. */
@@ -49,6 +56,7 @@ export type WorkerHandlers = {
   start(): Promise<void>;
   publish(image: SharedImage): void;
   withdraw(ref: ImageRef): void;
+  setClients(clients: NfsClients): void;
   setAddresses(addresses: { readonly nfs: readonly Ipv4[]; readonly mountd: readonly Ipv4[] }): Promise<void>;
   close(): Promise<void>;
 };
@@ -83,12 +91,16 @@ export class NfsService {
   readonly #lastRead = new Map<Ipv4, number>();
   readonly #lastUse = new Map<string, number>();
   #addresses: readonly Ipv4[];
+  #clients: NfsClients;
+  /** One after the other, or an address is bound twice. */
+  #changes: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(settings: NfsSettings, dependencies: NfsDependencies) {
     this.#settings = settings;
     this.#dependencies = dependencies;
     this.#addresses = settings.addresses;
+    this.#clients = settings.udpClients === undefined ? {} : { udpClients: settings.udpClients };
     const { port, mountPort, portmap, portmapPort = 111 } = settings;
     this.#ports = portmap === 'own' ? { port, mountPort, portmapPort } : { port, mountPort };
     if (portmap === 'register') this.#registration = new PortmapRegistration(mappingsOf(this.#ports), portmapPort, dependencies.network);
@@ -145,10 +157,19 @@ export class NfsService {
     await this.#tellAll((link) => link.call('withdraw', ref));
   }
 
-  /** Serves UDP on exactly these of our addresses. TCP listens on all there are. */
-  async setAddresses(addresses: readonly Ipv4[]): Promise<void> {
+  /**
+   * Answers these clients from now on, and UDP on exactly these of our addresses; TCP listens on all there are. Connections go
+   * on. An address that cannot be had is logged.
+   */
+  setNetworks({ addresses, readers, udpClients }: NfsNetworks): Promise<void> {
     this.#addresses = addresses;
-    await Promise.all(this.#slots.map((slot) => this.#tell(slot, (link) => link.call('setAddresses', this.#addressesOf(slot)))));
+    this.#clients = { readers, udpClients };
+    const change = this.#changes.then(async () => {
+      await this.#tellAll((link) => link.call('setClients', this.#clients));
+      await Promise.all(this.#slots.map((slot) => this.#tell(slot, (link) => this.#listen(link, slot))));
+    });
+    this.#changes = change.catch(() => {});
+    return change;
   }
 
   /** When this client last used NFS, in wall-clock milliseconds, to about two seconds; `undefined` for never since the start. */
@@ -163,13 +184,8 @@ export class NfsService {
 
   /** Starts a slot's worker and brings it up to date. */
   async #run(slot: Slot): Promise<void> {
-    const { handleKey, udpClients } = this.#settings;
-    const workerData: WorkerSettings = {
-      handleKey,
-      ports: this.#ports,
-      hasMountd: slot.number === 0,
-      ...(udpClients !== undefined && { udpClients }),
-    };
+    const { handleKey } = this.#settings;
+    const workerData: WorkerSettings = { handleKey, ports: this.#ports, hasMountd: slot.number === 0 };
     const { log, observer, startWorker = startThread } = this.#dependencies;
     const worker = startWorker(workerData, `nfs-${slot.number}`);
     const handlers: ControlHandlers = {
@@ -191,13 +207,20 @@ export class NfsService {
       log.error({ worker: slot.number, code, err: crash }, 'an NFS worker crashed');
       if (isUp) this.#restart(slot);
     });
+    await link.call('setClients', this.#clients);
     // Before it listens: to a client that comes back after a restart, an image that is not there yet is a stale handle.
     for (const image of this.#images.values()) await link.call('publish', image);
     await link.call('start');
-    await link.call('setAddresses', this.#addressesOf(slot)).catch((error) => {
-      log.error({ worker: slot.number, err: error }, 'UDP is not served on every address');
-    });
+    await this.#listen(link, slot);
     isUp = true;
+  }
+
+  /** A worker that is gone meanwhile is no failure of its addresses. */
+  async #listen(link: ThreadLink<WorkerHandlers>, slot: Slot): Promise<void> {
+    await link.call('setAddresses', this.#addressesOf(slot)).catch((error: unknown) => {
+      if (slot.link !== link) throw error;
+      this.#dependencies.log.error({ worker: slot.number, err: error }, 'UDP is not served on every address');
+    });
   }
 
   #restart(slot: Slot): void {

@@ -24,6 +24,7 @@ const handlers: WorkerHandlers = {
   start: () => server.start(),
   publish: (image) => server.publish(image),
   withdraw: (ref) => server.withdraw(ref),
+  setClients: (clients) => server.setClients(clients),
   setAddresses: (addresses) => server.setAddresses(addresses),
   close: () => server.close(),
 };

@@ -47,6 +47,7 @@ export class TftpServer {
   /** By local address, client address and client port. */
   readonly #sessions = new Map<string, Session>();
   readonly #perClient = new Map<Ipv4, number>();
+  #clients: readonly Cidr[] | undefined;
   #second = 0;
   #spoken = 0;
   readonly #sessionParts: SessionParts;
@@ -56,6 +57,7 @@ export class TftpServer {
     this.#parts = parts;
     this.#drops = new DropLog(parts.log, parts.clock);
     const { settings, clock, network, tree, log } = parts;
+    this.#clients = settings.clients;
     this.#listeners = new AddressListeners({
       name: 'TFTP',
       port: settings.port,
@@ -82,6 +84,11 @@ export class TftpServer {
   /** Follows the machine's addresses. A transfer of an address that is gone ends. */
   setAddresses(addresses: readonly Ipv4[]): Promise<void> {
     return this.#listeners.setAddresses(addresses);
+  }
+
+  /** Whose requests are answered from now on; transfers that run go on. */
+  setClients(clients: readonly Cidr[] | undefined): void {
+    this.#clients = clients;
   }
 
   /** Tells every client that the server goes, and resolves when all sockets are closed. */
@@ -138,9 +145,8 @@ export class TftpServer {
   }
 
   #mayAsk(client: Ipv4): boolean {
-    const { clients } = this.#parts.settings;
     const address = parseIpv4(client);
-    return clients === undefined || (address !== undefined && clients.some((subnet) => cidrContains(subnet, address)));
+    return this.#clients === undefined || (address !== undefined && this.#clients.some((subnet) => cidrContains(subnet, address)));
   }
 
   #open(channel: UdpChannel, request: TftpRequest, from: UdpPeer): void {

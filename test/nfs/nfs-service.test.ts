@@ -11,7 +11,7 @@ import { kernelNetwork } from '../../src/net/kernel-network.ts';
 import { NfsService, type NfsSettings } from '../../src/nfs/nfs-service.ts';
 import { askUdp, freePorts, mount, NfsClient } from './nfs-client.ts';
 import { handleKey, opaque, rpcCall, xdr } from './nfs-rig.ts';
-import { blobFile, contents, sampleImage, sha256 } from './sample-image.ts';
+import { blobFile, cidr, contents, sampleImage, sha256 } from './sample-image.ts';
 
 async function until<Value>(what: () => Value | undefined | false): Promise<Value> {
   for (const deadline = Date.now() + 8000; Date.now() < deadline; await new Promise((resolve) => setTimeout(resolve, 20))) {
@@ -123,7 +123,8 @@ describe('the NFS service', { timeout: 20_000 }, () => {
       expect((await askUdp(ports.portmapPort, rpcCall(100_000, 2, 0), address))?.from).toBe(address);
     }
     expect(await askUdp(ports.port, getAttributes, '127.0.0.3')).toBeUndefined();
-    await service.setAddresses(['127.0.0.3', '127.0.0.2']);
+    const all = [cidr('127.0.0.0/8')];
+    await service.setNetworks({ addresses: ['127.0.0.3', '127.0.0.2'], readers: all, udpClients: all });
     expect((await askUdp(ports.port, getAttributes, '127.0.0.3'))?.from).toBe('127.0.0.3');
     expect((await askUdp(ports.port, getAttributes, '127.0.0.2'))?.from).toBe('127.0.0.2');
     expect(await askUdp(ports.port, getAttributes, '127.0.0.1')).toBeUndefined();
