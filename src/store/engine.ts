@@ -3,6 +3,9 @@ import { postgresEngine } from './postgres.ts';
 import { sqliteEngine } from './sqlite.ts';
 import type { Tables } from './tables.ts';
 
+/** What any column holds. */
+export type Value = string | number | null;
+
 /** What the databases do differently. The rest is the same SQL. */
 export interface Engine {
   /** For queries beside the writes. */
@@ -16,6 +19,12 @@ export interface Engine {
   readonly blame: (error: unknown) => Blame;
   /** What a person can do about a database that cannot be opened. */
   remedy(error: unknown): string | undefined;
+  /** The names of the tables that are there. */
+  tables(transaction: Transaction<Tables>): Promise<ReadonlySet<string>>;
+  /** All rows of a table, without having all of them in memory. */
+  rows(transaction: Transaction<Tables>, table: keyof Tables): AsyncIterable<Readonly<Record<string, Value>>>;
+  /** What other servers are connected, for people. With SQLite the instance lock keeps them out. */
+  servers(transaction: Transaction<Tables>): Promise<readonly string[]>;
   /** Only where several servers can have the same database. */
   readonly feed?: ChangeFeed;
   close(): Promise<void>;
@@ -42,8 +51,8 @@ export interface FeedListener {
   lost(reason: string): void;
 }
 
-/** `write` gets a connection for each lane of writes, `read` can do nothing else, `whole` has no time limits: migrations, backup, restore. */
-export type EngineUse = 'write' | 'read' | 'whole';
+/** `write` has a connection for each lane of writes; `read` and `backup` can do nothing else; `backup` and `whole` have no time limits. */
+export type EngineUse = 'write' | 'read' | 'backup' | 'whole';
 
 /** `database` is the path of an SQLite file or a postgres:// URL. Throws StoreError `store-open`. */
 export function openEngine(database: string, use: EngineUse): Engine {

@@ -28,28 +28,42 @@ export async function migrate(
 ): Promise<string[]> {
   return database.transaction().execute(async (transaction) => {
     await lock(transaction);
-    await transaction.schema
-      .createTable('schema_migration')
-      .ifNotExists()
-      .addColumn('name', 'text', (column) => column.primaryKey())
-      .addColumn('applied_ms', 'bigint', (column) => column.notNull())
-      .execute();
-    const rows = await transaction.selectFrom('schema_migration').select('name').execute();
-    const applied = new Set(rows.map(({ name }) => name));
-    const foreign = [...applied].filter((name) => !steps.some((step) => step.name === name));
-    if (foreign.length > 0) {
-      throw new StoreError(
-        'store-newer',
-        `the database was made by a newer virtdom: it has ${foreign.sort().join(', ')}, this program knows up to ${steps.at(-1)?.name ?? 'nothing'}. ` +
-          'Start that virtdom, or put back a copy of the database from before it',
-      );
-    }
-    const missing = steps.filter(({ name }) => !applied.has(name));
-    for (const { name, up } of missing) {
-      // A step knows the tables as they were then, not as `Tables` has them now.
-      await up(transaction as unknown as Kysely<unknown>);
-      await transaction.insertInto('schema_migration').values({ name, applied_ms: nowMs }).execute();
-    }
-    return missing.map(({ name }) => name);
+    const applied = await readApplied(transaction, steps);
+    return applySteps(transaction, nowMs, steps.slice(applied.length));
   });
+}
+
+/** The names of the steps that the database has, none where it is empty. Throws StoreError `store-newer`. */
+export async function readApplied(transaction: Transaction<Tables>, steps: readonly Migration[] = migrations): Promise<string[]> {
+  await transaction.schema
+    .createTable('schema_migration')
+    .ifNotExists()
+    .addColumn('name', 'text', (column) => column.primaryKey())
+    .addColumn('applied_ms', 'bigint', (column) => column.notNull())
+    .execute();
+  const rows = await transaction.selectFrom('schema_migration').select('name').execute();
+  const applied = rows.map(({ name }) => name).sort();
+  refuseNewer(applied, steps);
+  return applied;
+}
+
+/** Throws StoreError `store-newer` where these are not this program's first steps. */
+export function refuseNewer(applied: readonly string[], steps: readonly Migration[] = migrations, what = 'the database'): void {
+  const foreign = applied.filter((name, index) => steps[index]?.name !== name);
+  if (foreign.length === 0) return;
+  throw new StoreError(
+    'store-newer',
+    `${what} was made by a newer virtdom: it has ${foreign.join(', ')}, this program knows up to ${steps.at(-1)?.name ?? 'nothing'}. ` +
+      'Start that virtdom, or put back a copy of the database from before it',
+  );
+}
+
+/** Returns their names. */
+export async function applySteps(transaction: Transaction<Tables>, nowMs: number, steps: readonly Migration[]): Promise<string[]> {
+  for (const { name, up } of steps) {
+    // A step knows the tables as they were then, not as `Tables` has them now.
+    await up(transaction as unknown as Kysely<unknown>);
+    await transaction.insertInto('schema_migration').values({ name, applied_ms: nowMs }).execute();
+  }
+  return steps.map(({ name }) => name);
 }

@@ -1,7 +1,7 @@
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import type { Transaction } from 'kysely';
 import pg from 'pg';
-import type { Blame, Engine, EngineUse } from './engine.ts';
+import type { Blame, Engine, EngineUse, Value } from './engine.ts';
 import { PostgresFeed } from './postgres-feed.ts';
 import { StoreError } from './store-error.ts';
 import type { Tables } from './tables.ts';
@@ -12,11 +12,15 @@ const migrationLock = 0x76_69_72_64;
 /** Leases wait for nobody; what takes numbers makes other servers wait until its transaction ends, so nothing else is in that. */
 const lanes: Readonly<Record<string, string>> = { leases: 'leases', events: 'events', audit: 'audit' };
 
+/** What connections of a running server are called in pg_stat_activity. */
+const serverName = 'virtdom';
+
 /** Milliseconds. A server that vanished without a word must not hold a DHCP answer for as long as TCP would. */
 const connectTimeoutMs = 3000;
 const timeouts: Readonly<Record<EngineUse, { readonly statement: number; readonly query: number }>> = {
   write: { statement: 5000, query: 6000 },
   read: { statement: 60_000, query: 65_000 },
+  backup: { statement: 0, query: 0 },
   whole: { statement: 0, query: 0 },
 };
 
@@ -40,12 +44,38 @@ export function postgresEngine(url: string, use: EngineUse): Engine {
     snapshot: (body) => database.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(body),
     blame,
     remedy,
+    async tables(transaction) {
+      const { rows } = await sql<{ name: string }>`select tablename as name from pg_tables where schemaname = current_schema()`.execute(
+        transaction,
+      );
+      return new Set(rows.map(({ name }) => name));
+    },
+    rows: readByCursor,
+    async servers(transaction) {
+      const { rows } = await sql<{ where: string }>`
+        select distinct coalesce(host(client_addr), 'this machine') as where from pg_stat_activity
+        where datname = current_database() and application_name = ${serverName}`.execute(transaction);
+      return rows.map(({ where }) => `a virtdom on ${where}`);
+    },
     feed,
     async close() {
       await feed.close();
       await Promise.all([database, ...writers.values()].map((each) => each.destroy()));
     },
   };
+}
+
+const rowsAtOnce = 1000;
+
+/** What pg-cursor does, in SQL. The cursor ends with its transaction. */
+async function* readByCursor(transaction: Transaction<Tables>, table: keyof Tables): AsyncGenerator<Readonly<Record<string, Value>>> {
+  await sql`declare every_row no scroll cursor for select * from ${sql.table(table)}`.execute(transaction);
+  for (;;) {
+    const { rows } = await sql<Record<string, Value>>`fetch ${sql.lit(rowsAtOnce)} from every_row`.execute(transaction);
+    if (rows.length === 0) break;
+    yield* rows;
+  }
+  await sql`close every_row`.execute(transaction);
 }
 
 /** Also for a connection of a test's own. */
@@ -66,20 +96,23 @@ function connectionConfig(url: string, use: EngineUse): pg.PoolConfig {
   const settings = {
     synchronous_commit: 'on',
     default_transaction_isolation: 'read\\ committed',
-    default_transaction_read_only: use === 'read' ? 'on' : 'off',
+    default_transaction_read_only: use === 'read' || use === 'backup' ? 'on' : 'off',
     statement_timeout: String(statement),
     lock_timeout: String(statement),
     idle_in_transaction_session_timeout: String(statement * 2),
     client_min_messages: 'warning',
     timezone: 'UTC',
   };
-  if (!URL.canParse(url)) throw new StoreError('store-open', 'that is no URL. Write it as postgres://USER@HOST/DATABASE');
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed === undefined) throw new StoreError('store-open', 'that is no URL. Write it as postgres://USER@HOST/DATABASE');
+  // pg would take the URL's options in place of these.
+  const theirs = parsed.searchParams.get('options') ?? '';
+  for (const name of ['options', 'application_name']) parsed.searchParams.delete(name);
+  const ours = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`);
   return {
-    connectionString: url,
-    application_name: 'virtdom',
-    options: Object.entries(settings)
-      .map(([name, value]) => `-c ${name}=${value}`)
-      .join(' '),
+    connectionString: parsed.href,
+    application_name: use === 'write' || use === 'read' ? serverName : 'virtdom-tool',
+    options: [theirs, ...ours].join(' '),
     connectionTimeoutMillis: connectTimeoutMs,
     ...(query > 0 && { query_timeout: query }),
     keepAlive: true,

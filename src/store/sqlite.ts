@@ -7,7 +7,7 @@ import type { Tables } from './tables.ts';
 
 /** One connection a thread; one of them writes. */
 export function sqliteEngine(file: string, use: EngineUse): Engine {
-  const database = openSqlite(file, { readonly: use === 'read' });
+  const database = openSqlite(file, { readonly: use === 'read' || use === 'backup' });
   return {
     database,
     writing: () => database,
@@ -15,6 +15,11 @@ export function sqliteEngine(file: string, use: EngineUse): Engine {
     snapshot: (body) => database.transaction().execute(body),
     blame,
     remedy: (error) => remedies[(error as { code?: string }).code ?? ''],
+    async tables(transaction) {
+      return new Set((await transaction.introspection.getTables()).map(({ name }) => name));
+    },
+    rows: (transaction, table) => transaction.selectFrom(table).selectAll().stream(),
+    servers: () => Promise.resolve([]),
     close: () => database.destroy(),
   };
 }

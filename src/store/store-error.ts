@@ -6,6 +6,7 @@ export type StoreErrorCode =
   | 'store-write'
   | 'store-crashed'
   | 'store-closed'
+  | 'store-in-use'
   | 'store-not-empty'
   | 'backup-broken';
 
