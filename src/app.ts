@@ -1,33 +1,32 @@
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { BootDesk } from './boot/boot-desk.ts';
+import type { BootEvent } from './boot/boot-event.ts';
+import type { BootObjects } from './boot/boot-facts.ts';
 import { eventLog } from './boot/event-log.ts';
-import { formatProblem, TemplatesError } from './boot/template-error.ts';
-import { BulkThread } from './bulk-thread.ts';
+import { formatProblem } from './boot/template-error.ts';
+import { BootServers } from './boot-servers.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
-import { LeaseBook } from './dhcp/lease-book.ts';
-import { DhcpServer } from './dhcp/server.ts';
+import { AuditLog } from './events/audit-log.ts';
+import { bootEventOf } from './events/boot-event.ts';
+import { EventLog } from './events/event-log.ts';
+import { takeOverFirstObjects } from './first-objects.ts';
 import type { Log } from './log.ts';
-import type { Observation } from './model/boot-trace.ts';
-import type { Ipv4 } from './model/ipv4.ts';
-import type { Subnet } from './model/subnet.ts';
-import { kernelNetwork } from './net/kernel-network.ts';
-import { kernelNeighbours } from './net/neighbour-table.ts';
-import { NfsService } from './nfs/nfs-service.ts';
-import { ServedImages } from './served-images.ts';
-import { addressesOf, watchAddresses } from './service/address-watch.ts';
+import { ObjectBook } from './machines/object-book.ts';
+import { UnknownClients } from './machines/unknown-clients.ts';
+import { ServedSubnets } from './served-subnets.ts';
 import { watchFolder } from './service/folder-watch.ts';
 import { takeInstanceLock } from './service/instance-lock.ts';
 import { secretKey } from './service/secret-key.ts';
 import { openStore } from './store/store.ts';
+import { templateEventOf, templateUser } from './template-adapters.ts';
+import { TemplateLibrary } from './templates/template-library.ts';
 
-/** How often other DHCP servers are looked for. */
-const rivalWatchMs = 600_000;
+const maxProblemsTold = 20;
 
 export interface AppParts {
   readonly config: Config;
-  /** With our own addresses found. */
-  readonly subnets: readonly Subnet[];
   readonly clock: Clock;
   readonly log: Log;
   /** Called where the service can no longer do its work and has to end. */
@@ -40,106 +39,107 @@ export interface App {
 }
 
 /**
- * Builds every concrete thing, hands them to each other and starts them; DHCP comes last, so that no machine is sent on its
- * way before all that it will ask for is there. Where one cannot start, those before it are closed again.
- * @throws BindFailure, InstanceLockError, StoreError, TemplatesError
+ * Builds every concrete thing, hands them to each other and starts them: what is known, then who serves machines, then who
+ * serves people. Where one cannot start, those before it are closed again.
+ * @throws BindFailure, ConfigError, InstanceLockError, StoreError, TemplatesError
  */
-export async function startApp({ config, subnets, clock, log, onFailure }: AppParts): Promise<App> {
+export async function startApp({ config, clock, log, onFailure }: AppParts): Promise<App> {
   await using started = new AsyncDisposableStack();
-  const interfaces = new Set(subnets.map((subnet) => subnet.interface));
-  const addresses = listeningAddresses(subnets, addressesOf(interfaces));
-
   const lock = takeInstanceLock(join(config.stateDir, 'virtdom.lock'));
   started.defer(() => lock.release());
-  const store = await openStore({ file: config.database, log, onFailure });
+  const store = await openStore({ database: config.database, serverId: config.serverName, log, onFailure });
   started.defer(() => store.close());
 
-  const network = kernelNetwork({ clock, log });
-  const neighbours = kernelNeighbours();
-  const book = new LeaseBook({ store: store.leases, subnets, clock, log });
-  // The servers below report to the desk, which is built from them.
+  const events = await EventLog.open({ store: store.events, keepDays: config.keep.eventDays, clock, log });
+  started.defer(() => events.close());
+  const audit = new AuditLog({ store: store.audit, keepDays: config.keep.auditDays, clock, log });
+  started.defer(() => audit.close());
+  const objects = await ObjectBook.open({ store: store.objects, clock, log });
+  started.defer(() => objects.close());
+  const { objectsFile: file } = config;
+  const begins = file !== undefined && (await takeOverFirstObjects({ objects, file, namedBy: config.file, log }));
+  const unknownClients = await UnknownClients.open({ store: store.unknownClients, book: objects, clock, log });
+  started.defer(() => unknownClients.close());
+  const subnets = new ServedSubnets({ objects, clock, log, interfaces: networkInterfaces });
+  if (begins) subnets.requireAll();
+
+  // Templates are checked by the desk, which is made from them.
   let desk: BootDesk | undefined;
-  const observer = { observe: (observation: Observation) => desk?.observe(observation) };
-
-  const nfs = new NfsService(
-    {
-      ...config.nfs,
-      handleKey: secretKey(join(config.stateDir, 'keys', 'nfs-handle.key')),
-      addresses,
-      udpClients: subnets.map(({ cidr }) => cidr),
-    },
-    { observer, network, clock, log },
-  );
-  const images = new ServedImages({ images: join(config.stateDir, 'images'), nfs, readers: subnets.map(({ cidr }) => cidr), log });
-  await images.start();
-  started.defer(() => images.close());
-  await nfs.start();
-  started.defer(() => nfs.close());
-
-  const machineNames = new Set(config.objects.machines.map(({ name }) => name));
-  desk = await BootDesk.open({
-    objects: { ...config.objects, subnets },
-    images,
-    loadersDir: join(config.stateDir, 'loaders'),
-    templatesDir: config.templatesDir,
-    httpPort: config.http.port,
-    clients: { leaseOwner: (address) => book.leaseOf(address)?.mac, neighbourMac: (address) => neighbours.neighbourMac(address) },
-    lastRead: (address) => nfs.lastRead(address),
-    store: store.attempts,
-    secret: secretKey(join(config.stateDir, 'keys', 'boot-token.key')),
+  const templates = await TemplateLibrary.open({
+    store: store.templates,
+    folder: config.templatesDir,
+    user: templateUser(objects, () => desk),
     clock,
     log,
-    listener: eventLog({ log, clock, isMachine: (name) => machineNames.has(name) }),
+    listener: (notice) => events.append(templateEventOf(notice, clock.now())),
   });
-  const bootDesk = desk;
-  started.defer(() => bootDesk.close());
-  const problems = await bootDesk.checkAll();
-  if (problems.length > 0) throw new TemplatesError(problems);
+  started.defer(() => templates.close());
 
-  const bulk = new BulkThread({
-    settings: { tftp: { ...config.tftp, clients: subnets.map(({ cidr }) => cidr) }, http: config.http, addresses },
-    tree: bootDesk,
-    desk: bootDesk,
-    observer,
-    log,
+  const isMachine = (name: string): boolean => objects.current.find('Machine', name) !== undefined;
+  const listeners = [eventLog({ log, clock, isMachine }), (event: BootEvent) => events.append(bootEventOf(event))];
+  const bootObjects = (): BootObjects => {
+    const { profiles, machines, oneShots } = objects.current;
+    return { subnets: subnets.current, profiles, machines, oneShots };
+  };
+  const servers = await BootServers.start({
+    subnets: subnets.current,
+    settings: config,
+    nfsHandleKey: secretKey(join(config.stateDir, 'keys', 'nfs-handle.key')),
+    leases: store.leases,
+    openDesk: (known) =>
+      BootDesk.open({
+        ...known,
+        objects: bootObjects(),
+        loadersDir: join(config.stateDir, 'loaders'),
+        templates: templates.current,
+        httpPort: config.http.port,
+        sightings: unknownClients,
+        oneShotUsed: (id) => objects.oneShotUsed(id),
+        store: store.attempts,
+        secret: secretKey(join(config.stateDir, 'keys', 'boot-token.key')),
+        clock,
+        log,
+        listener: (event) => listeners.forEach((listen) => listen(event)),
+      }),
     clock,
+    log,
   });
-  await bulk.start();
-  started.defer(() => bulk.close());
-  const { port } = config.dhcp;
-  const dhcp = new DhcpServer({ subnets, advisor: bootDesk, book, network, observer, clock, log, port, neighbours, rivalWatchMs });
-  await dhcp.start();
-  started.defer(() => dhcp.close());
+  started.use(servers);
+  desk = servers.desk;
 
-  const addressWatch = watchAddresses(interfaces, clock, (now) => {
-    const listening = listeningAddresses(subnets, now);
-    log.info({ addresses: listening }, 'our addresses have changed');
-    Promise.all([bulk.setAddresses(listening), nfs.setAddresses(listening)]).catch((error: unknown) => {
-      log.error({ err: error, addresses: listening }, 'not every address can be served');
-    });
+  subnets.follow((served) => {
+    servers.desk.setObjects(bootObjects());
+    void servers.setSubnets(served);
   });
-  started.defer(() => addressWatch.close());
+  started.defer(() => subnets.close());
+  started.defer(objects.subscribe(() => servers.desk.setObjects(bootObjects())));
   const templateWatch = watchFolder(
     config.templatesDir,
     clock,
-    () => void reloadTemplates(bootDesk, log),
+    () => void reloadTemplates(templates, log),
     (error) => log.error({ err: error, folder: config.templatesDir }, 'templates can no longer be watched: restart to have edits noticed'),
   );
   started.defer(() => templateWatch.close());
 
-  log.info({ subnets: subnets.map(({ name }) => name), addresses, machines: config.objects.machines.length }, 'virtdom serves');
+  void tellTemplateProblems(servers.desk, log);
+
+  const { machines } = objects.current;
+  log.info({ subnets: subnets.current.map(({ name }) => name), addresses: servers.addresses, machines: machines.length }, 'virtdom serves');
   const running = started.move();
   return { close: () => running.disposeAsync() };
 }
 
-/** Those that machines are told, whatever the kernel lists, and all others of the same interfaces. */
-function listeningAddresses(subnets: readonly Subnet[], present: readonly Ipv4[]): readonly Ipv4[] {
-  return [...new Set([...subnets.map(({ serverAddress }) => serverAddress), ...present])];
+/** A template that fails for one machine keeps no other from booting. */
+async function tellTemplateProblems(checking: BootDesk, log: Log): Promise<void> {
+  const { problems } = await checking.checkTemplates();
+  for (const problem of problems.slice(0, maxProblemsTold))
+    log.error({ ...problem }, `this machine has no menu: ${formatProblem(problem)}`);
+  if (problems.length > maxProblemsTold) log.error({ problems: problems.length }, 'more templates fail: virtdom template check says all');
 }
 
-async function reloadTemplates(desk: BootDesk, log: Log): Promise<void> {
+async function reloadTemplates(templates: TemplateLibrary, log: Log): Promise<void> {
   try {
-    const problems = await desk.reload();
+    const problems = await templates.reloadShipped();
     for (const problem of problems) log.error({ ...problem }, `the last good templates keep serving: ${formatProblem(problem)}`);
     if (problems.length === 0) log.info({}, 'templates are as in their folder');
   } catch (error) {

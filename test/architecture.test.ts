@@ -6,6 +6,10 @@ import { describe, expect, it } from 'vitest';
 const mayImport: Readonly<Record<string, readonly string[] | 'everything'>> = {
   main: 'everything',
   app: 'everything',
+  'boot-servers': ['boot', 'bulk-thread', 'dhcp', 'nfs', 'net', 'service', 'served-images', 'model'],
+  'served-subnets': ['machines', 'service', 'model'],
+  'first-objects': ['machines', 'documents'],
+  'template-adapters': ['boot', 'machines', 'events', 'templates'],
   'served-images': ['boot', 'images', 'nfs', 'model'],
   'bulk-thread': ['tftp', 'httpboot', 'net', 'model', 'bulk-worker'],
   'bulk-worker': ['tftp', 'httpboot', 'net', 'model'],

@@ -1,15 +1,17 @@
-import { networkInterfaces } from 'node:os';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
-import { loadConfig, resolveSubnets, type Config } from '../config.ts';
+import { loadConfig, type Config } from '../config.ts';
 import { jsonLog } from '../log.ts';
 import type { Subnet } from '../model/subnet.ts';
 import { prepareFolders } from '../service/folders.ts';
 import { refuseSecondInstance } from '../service/instance-lock.ts';
 import { refuseTakenPorts } from '../service/port-check.ts';
 import { dropPrivileges, hasPrivilegesToDrop } from '../service/privileges.ts';
+import { storedSubnets } from './stored-subnets.ts';
 import { configOption } from './config-option.ts';
+import { objectsOfFile, servedSubnetsOf } from './objects-of-file.ts';
 
 export function addServeCommand(program: Command): void {
   program
@@ -21,7 +23,9 @@ export function addServeCommand(program: Command): void {
 
 async function serve(file: string): Promise<void> {
   const config = loadConfig(file);
-  const subnets = resolveSubnets(config, networkInterfaces());
+  // Said while it can be said with its line, before anything is made.
+  const beginning = isNew(config) ? objectsOfFile(config) : undefined;
+  const subnets = beginning === undefined ? await storedSubnets(config.database) : servedSubnetsOf(beginning);
   if (hasPrivilegesToDrop()) await refuseEarly(config, subnets);
   prepareFolders([config.stateDir, config.runtimeDir], config.user);
   dropPrivileges(config.user);
@@ -31,7 +35,7 @@ async function serve(file: string): Promise<void> {
   ended.promise.catch(() => {});
   // Loaded late: `virtdom --help` needs none of it.
   const { startApp } = await import('../app.ts');
-  const app = await startApp({ config, subnets, clock: systemClock, log, onFailure: ended.reject });
+  const app = await startApp({ config, clock: systemClock, log, onFailure: ended.reject });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       log.info({ signal }, 'stopping');
@@ -43,6 +47,10 @@ async function serve(file: string): Promise<void> {
   } finally {
     await app.close();
   }
+}
+
+function isNew({ database }: Config): boolean {
+  return !database.includes('://') && !existsSync(database);
 }
 
 const portmapPort = 111;

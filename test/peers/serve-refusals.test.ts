@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -124,14 +124,20 @@ describe('a configuration that is wrong', () => {
       join(rig.dir, 'lab.yaml'),
       'kind: Subnet\nname: lab\ncidr: 10.77.0.0/33\ninterface: br0\n---\nkind: Machine\nname: post01\nnics: [{ mac: "02:00" }]\nprofile: nothing\n',
     );
+    const settings = serveOnce(rig, rig.configFile);
+    expect(settings.code).toBe(1);
+    expect(settings.text).toMatch(/virtdom\.yaml:3:\d+: .*http.*port/);
+    expect(settings.text).toMatch(/virtdom\.yaml:4:\d+: .*loglevel/);
+    expect(settings.text).toMatch(/2 problems in the configuration, nothing was done/);
+
+    writeFileSync(rig.configFile, `stateDir: ${rig.dir}/state\nobjects: ${rig.dir}/lab.yaml\n`);
     const { code, text } = serveOnce(rig, rig.configFile);
     expect(code).toBe(1);
-    expect(text).toMatch(/virtdom\.yaml:3:\d+: .*http.*port/);
-    expect(text).toMatch(/virtdom\.yaml:4:\d+: .*loglevel/);
     expect(text).toMatch(/lab\.yaml:3:\d+: .*cidr/);
     expect(text).toMatch(/lab\.yaml:8:\d+: .*mac/);
     expect(text).toMatch(/\d+ problems in the configuration, nothing was done/);
     expect(text).not.toMatch(/\n\s+at /);
+    expect(existsSync(join(rig.dir, 'state', 'virtdom.db')), 'nothing was taken over').toBe(false);
   });
 });
 
@@ -181,12 +187,22 @@ describe('templates', () => {
     return readFileSync(file, 'utf8');
   }
 
-  it('that fail for a machine keep the server from starting: template, line, variable and machine are named', () => {
-    writeFileSync(template, 'title {{machine.name}}\nkernel {{image.kernal}}\n');
+  it('that cannot be read keep the server from starting, with template and line', () => {
+    writeFileSync(template, 'title {{machine.name}}\nkernel {{#if image}}\n');
     const { code, text } = serveOnce(rig, rig.configFile);
     expect(code).toBe(1);
-    expect(text).toMatch(/site\.menu.*2.*image.*post01/s);
+    expect(text).toMatch(/site\.menu\.hbs:\d+: /);
     expect(text).not.toMatch(/\n\s+at /);
+  });
+
+  it('that fail for a machine are told with line, variable and machine, and keep no other machine from booting', async () => {
+    writeFileSync(template, 'title {{machine.name}}\n{{#if (eq machine.name "post01")}}kernel {{image.kernal}}{{/if}}\n');
+    const server = await rig.start();
+    const told = await rig.line(({ template: of, machine }) => of === 'site.menu.hbs' && machine === 'post01');
+    expect(told).toMatchObject({ level: 'error', line: 2, variable: expect.stringMatching(/^image/) as string });
+    expect(await powerOn(2)).toMatch(/^title post02\n/);
+    await server.stop();
+    rig.lines.length = 0;
   });
 
   it('that are edited while it serves: a broken edit is refused in the log, a good one is for attempts that open afterwards', async () => {
