@@ -257,8 +257,8 @@ export class TemplateLibrary {
     request: TemplateRequest,
     planned: (basis: PlanBasis) => TemplatePlan | Refused,
   ): Promise<TemplateChangeResult> {
+    if (request.revision !== this.#revision(name)) return this.#conflict(name);
     const before = this.#stock.loaded.states.get(name);
-    if (request.revision !== (before?.revision ?? 0)) return this.#conflict(name);
     const plan = planned(this.#basis(name, request.author));
     if (plan.kind === 'refused') return plan;
     return isSame(before, plan.state) ? this.#unchanged(name) : this.#write(plan, request);
@@ -275,8 +275,8 @@ export class TemplateLibrary {
     const result = await this.#stock.exclusively(async (): Promise<TemplateChangeResult> => {
       const { loaded, served } = this.#stock;
       if (!loaded.exists(name)) return noTemplate(name);
+      if (revision !== this.#revision(name)) return this.#conflict(name);
       const before = loaded.states.get(name);
-      if (revision !== (before?.revision ?? 0)) return this.#conflict(name);
       const plan = await planned(this.#basis(name, request.author));
       if (plan.kind === 'refused') return plan;
       if (isSame(before, plan.state)) return this.#unchanged(name);
@@ -304,6 +304,11 @@ export class TemplateLibrary {
       }
     }
     return { kind: 'done', ...(template !== undefined && { template }), written: !dryRun, ...(check !== undefined && { check }) };
+  }
+
+  /** Of a template that is deleted nobody can know the revision: it begins as one that never was. */
+  #revision(name: string): number {
+    return this.get(name)?.revision ?? 0;
   }
 
   #unchanged(name: string): TemplateChangeResult {
