@@ -194,9 +194,9 @@ export class AttemptBook {
   }
 
   /** The attempt before has ended, as its machine begins a new one. */
-  #supersede(before: Attempt, { stages }: Pick<AttemptStart, 'stages'>): void {
+  #supersede(before: Attempt, { state }: Pick<AttemptStart, 'state'>): void {
     if (before.state === 'waiting') {
-      this.end(before, 'handed-over', stages === undefined ? 'the machine began anew while it waited' : 'it was assigned while it waited');
+      this.end(before, 'handed-over', state === 'waiting' ? 'the machine began anew while it waited' : 'it was assigned while it waited');
       return;
     }
     const last = lastStage(before.stages);

@@ -3,31 +3,28 @@ import type { Log } from '../log.ts';
 import type { BootClient, BootDecision } from '../model/boot-decision.ts';
 import type { BootFile, BootFileRequest } from '../model/boot-file.ts';
 import type { BootObserver, Observation } from '../model/boot-trace.ts';
-import { formatImageRef, parseImageName } from '../model/image-manifest.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Mac } from '../model/mac.ts';
-import type { OneShot } from '../model/one-shot.ts';
 import type { Subnet } from '../model/subnet.ts';
-import { afterWaiting } from './after-waiting.ts';
-import type { Attempt, AttemptStart } from './attempt.ts';
+import type { Attempt } from './attempt.ts';
 import { AttemptBook } from './attempt-book.ts';
 import type { AttemptIndex } from './attempt-index.ts';
+import { AttemptOpener } from './attempt-opener.ts';
 import { isSilent, lastStage, opensAttempt, stageIndex } from './attempt-rules.ts';
 import type { AttemptStore, StoredAttempt } from './attempt-store.ts';
 import type { BootListener } from './boot-event.ts';
 import { BootFacts, type BootObjects, type ImageShelf } from './boot-facts.ts';
 import { type BootState, bootStateOf } from './boot-state.ts';
 import { ClientTree, type Preview } from './client-tree.ts';
-import { decideBoot, type Pinned } from './decide.ts';
+import { Decider } from './decider.ts';
 import { assumedClient, type DecisionNow, type DecisionNowResult, profileOrigin } from './decision-now.ts';
 import type { ClientLookup } from './identify.ts';
 import { KnownClients } from './known-clients.ts';
-import { isIpxeBinary } from './loader-choice.ts';
-import { renderMenus } from './menu-rendering.ts';
 import { LoaderFolder } from './static-files.ts';
 import type { TemplateSet } from './template-set.ts';
 import { type TemplateCheck, TemplateShelf } from './template-shelf.ts';
-import { treePathOfBootFile, withoutToken } from './tree-path.ts';
+import { withoutToken } from './tree-path.ts';
+import { WaitingRoom } from './waiting-room.ts';
 
 /** Who takes note of clients that are no machines of ours. Must not throw and must not wait: called on the way of a packet. */
 export interface Sightings {
@@ -77,8 +74,9 @@ export class BootDesk implements BootObserver {
   readonly #known: KnownClients;
   readonly #templates: TemplateShelf;
   readonly #tree: ClientTree;
-  /** In this process, until the objects say so too. */
-  readonly #usedOneShots = new Set<string>();
+  readonly #decider: Decider;
+  readonly #opener: AttemptOpener;
+  readonly #waiting: WaitingRoom;
   #minute = 0;
   #strangers = 0;
 
@@ -89,8 +87,12 @@ export class BootDesk implements BootObserver {
     this.#book = new AttemptBook({ ...deps, oneShotUsed: (id) => this.#oneShotUsed(id) });
     this.#attempts = this.#book.index;
     this.#known = new KnownClients(this.#facts, this.#attempts, deps.clients);
+    const facts = this.#facts;
     const loaders = new LoaderFolder(deps.loadersDir);
-    this.#tree = new ClientTree({ facts: this.#facts, attempts: this.#attempts, known: this.#known, templates: this.#templates, loaders });
+    this.#tree = new ClientTree({ facts, attempts: this.#attempts, known: this.#known, templates: this.#templates, loaders });
+    this.#decider = new Decider(facts);
+    this.#opener = new AttemptOpener(facts, this.#templates, this.#book);
+    this.#waiting = new WaitingRoom({ facts, decider: this.#decider, book: this.#book, opener: this.#opener, clock: deps.clock });
   }
 
   /**
@@ -100,7 +102,7 @@ export class BootDesk implements BootObserver {
   static async open(deps: BootDeskDependencies): Promise<BootDesk> {
     const desk = new BootDesk(deps);
     await desk.#book.load();
-    desk.#assignWaiting();
+    desk.#waiting.assignAll();
     return desk;
   }
 
@@ -115,9 +117,8 @@ export class BootDesk implements BootObserver {
    */
   setObjects(objects: BootObjects): void {
     this.#facts.setObjects(objects);
-    const there = new Set([...objects.oneShots.values()].map(({ id }) => id));
-    for (const id of this.#usedOneShots) if (!there.has(id)) this.#usedOneShots.delete(id);
-    this.#assignWaiting();
+    this.#decider.objectsChanged();
+    this.#waiting.assignAll();
   }
 
   /**
@@ -130,20 +131,19 @@ export class BootDesk implements BootObserver {
     const machine = this.#facts.machineByMac(client.mac);
     if (machine === undefined && client.face !== 'other') this.#deps.sightings?.seen(client, subnet, nowMs);
     const mayOpen = message !== 'INFORM';
-    if (mayOpen && previous?.state === 'waiting' && client.face === 'ipxe' && !isSilent(previous, nowMs))
-      return this.#pollByDhcp(previous, client, subnet, message);
+    if (mayOpen && previous !== undefined && this.#waiting.isPoll(client, previous)) return this.#waiting.poll(client, subnet, previous);
     const opens = mayOpen && opensAttempt(client.face, client.mac, previous?.seen, nowMs);
     // A root that hangs on its address keeps it; who is ignored gets nothing else.
     const isKept = previous !== undefined && (machine?.ignored !== true || previous.goesOn || previous.state === 'up');
     if (!opens && isKept) {
       this.#book.touch(previous, `DHCP ${message} received`, nowMs);
-      return this.#decide(client, subnet, previous);
+      return this.#decider.decide(client, subnet, previous);
     }
-    const decision = this.#decide(client, subnet);
+    const decision = this.#decider.decide(client, subnet);
     const isBegin = opens && (decision.kind === 'boot' || decision.kind === 'local');
     if (isBegin && machine === undefined && !this.#admitsStranger(nowMs))
       return { kind: 'ignore', reason: `over ${maxStrangersPerMinute} unknown clients began to boot within a minute: it will ask again` };
-    if (isBegin) this.#begin(decision, client, subnet, { before: previous });
+    if (isBegin) this.#opener.open(decision, client, subnet, { before: previous });
     return decision;
   }
 
@@ -286,9 +286,9 @@ export class BootDesk implements BootObserver {
     const subnet = reserved ?? lastSubnet ?? this.#facts.objects.subnets[0];
     if (subnet === undefined) return { kind: 'unknown', reason: 'there is no subnet' };
     const subnetFrom = reserved !== undefined ? 'reservation' : lastSubnet !== undefined ? 'last boot' : 'first subnet';
-    const decision = this.#decide(client, subnet);
+    const decision = this.#decider.decide(client, subnet);
     const profileFrom = profileOrigin(decision, machine);
-    const oneShot = machine === undefined ? undefined : this.#oneShotOf(machine.name);
+    const oneShot = machine === undefined ? undefined : this.#decider.oneShotOf(machine.name);
     const reservedAddress = this.#facts.reservedAddress(nic, subnet);
     return {
       kind: 'decided',
@@ -319,147 +319,18 @@ export class BootDesk implements BootObserver {
     return this.#strangers++ < maxStrangersPerMinute;
   }
 
-  /** What this client gets now, or what the attempt has it get. */
-  #decide(client: BootClient, subnet: Subnet, attempt?: Attempt): BootDecision {
-    const machine = this.#facts.machineByMac(client.mac);
-    const oneShot = machine === undefined ? undefined : this.#oneShotOf(machine.name);
-    return decideBoot(client, {
-      subnet,
-      httpUrl: this.#facts.httpUrl(subnet),
-      waitingProfile: this.#facts.waitingProfile,
-      profile: (name) => this.#facts.profile(name),
-      resolveImage: (name) => this.#facts.resolveImage(name),
-      ...(machine !== undefined && { machine }),
-      ...(oneShot !== undefined && { oneShot }),
-      ...(attempt !== undefined && { pinned: pinsOf(attempt) }),
-    });
-  }
-
-  #begin(
-    decision: Extract<BootDecision, { kind: 'boot' | 'local' }>,
-    client: BootClient,
-    subnet: Subnet,
-    { before, reason = decision.reason, ...more }: Beginning,
-  ): void {
-    const { machine, profile, oneShot } = decision;
-    const { mac } = client;
-    const image = decision.kind === 'boot' ? decision.image : undefined;
-    const subject = { machine, mac, subnet, profile, httpUrl: this.#facts.httpUrl(subnet), ...(image !== undefined && { image }) };
-    const templates = this.#templates.current;
-    this.#book.open(
-      {
-        ...more,
-        pins: { machine, mac, subnet, profile, ...(image !== undefined && { image: formatImageRef(image) }) },
-        state: decision.kind === 'boot' && decision.waiting === true ? 'waiting' : 'booting',
-        reason,
-        client,
-        ...(oneShot !== undefined && { oneShot: oneShot.id }),
-        render: () => (profile.boot === 'local' ? [] : renderMenus(templates, subject)),
-      },
-      before,
-    );
-  }
-
-  /** iPXE that waits asks again: any answer will do. */
-  #pollByDhcp(attempt: Attempt, client: BootClient, subnet: Subnet, message: string): BootDecision {
-    const fresh = this.#decide(client, subnet);
-    const next = afterWaiting(fresh, this.#isAssigned(client.mac, subnet));
-    this.#book.touch(attempt, `DHCP ${message} received`, this.#deps.clock.now());
-    switch (next.kind) {
-      case 'go':
-        this.#begin(next.decision, client, subnet, { before: attempt, reason: `assigned while it waited: ${fresh.reason}` });
-        return fresh;
-      case 'leave':
-        this.#book.end(attempt, 'handed-over', next.reason);
-        return fresh;
-      case 'wait':
-      case 'reboot':
-        this.#book.tellWaiting(attempt, next.reason);
-        return this.#decide(client, subnet, attempt);
-    }
-  }
-
-  /** Those that were heard of a moment ago: who asks for a file is answered without a side effect, so it is done before. */
-  #assignWaiting(): void {
-    const nowMs = this.#deps.clock.now();
-    for (const attempt of [...this.#attempts.newest()]) if (attempt.state === 'waiting' && !isSilent(attempt, nowMs)) this.#assign(attempt);
-  }
-
   #sawWaiting(attempt: Attempt, atMs: number): void {
     const { client, pins } = attempt;
     if (client !== undefined && this.#facts.machineByMac(client.mac) === undefined) this.#deps.sightings?.seen(client, pins.subnet, atMs);
-    this.#assign(attempt);
-  }
-
-  /** GRUB that waits asks for its menu again: it is answered by what it is assigned now. */
-  #assign(attempt: Attempt): void {
-    const { client, pollPath, pins, stages, addresses } = attempt;
-    if (client === undefined || pollPath === undefined) return;
-    const subnet = this.#facts.objects.subnets.find(({ name }) => name === pins.subnet.name) ?? pins.subnet;
-    const pinned = this.#decide(client, subnet, attempt);
-    if (pinned.kind !== 'boot' || asksDhcpAgain(pinned)) return;
-    const next = afterWaiting(this.#decide(client, subnet), this.#isAssigned(client.mac, subnet), pinned);
-    attempt.sentOff = next.kind === 'reboot' ? next.reason : undefined;
-    switch (next.kind) {
-      case 'go': {
-        const reason = `assigned while it waited: ${next.decision.reason}`;
-        this.#begin(next.decision, client, subnet, {
-          before: attempt,
-          reason,
-          stages: stages.filter(({ stage }) => stage !== 'menu'),
-          addresses,
-          polledAt: pollPath,
-        });
-        return;
-      }
-      case 'leave':
-        return this.#book.end(attempt, 'handed-over', next.reason);
-      case 'wait':
-      case 'reboot':
-        return this.#book.tellWaiting(attempt, next.reason);
-    }
-  }
-
-  /** Whether somebody said what it boots, be it that it is not to be had just now. */
-  #isAssigned(mac: Mac, subnet: Subnet): boolean {
-    const machine = this.#facts.machineByMac(mac);
-    if (machine?.ignored === true) return false;
-    const isOnce = machine !== undefined && this.#oneShotOf(machine.name) !== undefined;
-    return isOnce || machine?.profile !== undefined || subnet.unknown.kind === 'profile';
-  }
-
-  #oneShotOf(machine: string): OneShot | undefined {
-    const oneShot = this.#facts.objects.oneShots.get(machine);
-    return oneShot === undefined || this.#usedOneShots.has(oneShot.id) ? undefined : oneShot;
+    this.#waiting.assign(attempt);
   }
 
   #oneShotUsed(id: string): void {
-    this.#usedOneShots.add(id);
+    this.#decider.oneShotUsed(id);
     this.#deps.oneShotUsed?.(id);
   }
 }
 
-/** What a beginning attempt knows beside its decision. */
-type Beginning = Partial<Pick<AttemptStart, 'reason' | 'stages' | 'addresses' | 'polledAt'>> & { readonly before: Attempt | undefined };
-
 function runningOf({ id, pins }: Attempt): NonNullable<DecisionNow['running']> {
   return { id, profile: pins.profile.name, ...(pins.image !== undefined && { image: pins.image }) };
-}
-
-/** Whether the loader that waits is iPXE, by the script that it was sent or as what it was sent. */
-function asksDhcpAgain({ bootFile = '', profile }: Extract<BootDecision, { kind: 'boot' }>): boolean {
-  const scripts = profile.menus.filter(({ template }) => template.endsWith('.ipxe')).map(({ path }) => path);
-  return isIpxeBinary(bootFile) || scripts.some((path) => treePathOfBootFile(bootFile) === path);
-}
-
-function pinsOf({ pins, state }: Attempt): Pinned {
-  const { machine, mac, profile } = pins;
-  const { image, version } = parseImageName(pins.image ?? '') ?? {};
-  return {
-    machine,
-    mac,
-    profile,
-    ...(image !== undefined && version !== undefined && { image: { image, version } }),
-    ...(state === 'waiting' && { waiting: true }),
-  };
 }

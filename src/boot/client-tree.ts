@@ -72,8 +72,9 @@ export class ClientTree {
    */
   preview(machineName: string, wanted?: string, templates?: TemplateSet): Preview {
     const { facts, attempts } = this.#deps;
-    const newest = attempts.newestOf(machineName);
-    const machine = facts.machineByName(machineName) ?? (newest?.goesOn === true ? newest.pins.machine : undefined);
+    const known = facts.machineByName(machineName);
+    const newest = attempts.newestOf(known?.name ?? machineName);
+    const machine = known ?? (newest?.goesOn === true ? newest.pins.machine : undefined);
     if (machine === undefined) return failed(`there is no machine ${machineName}`);
     const attempt = newest?.goesOn === true && templates === undefined ? newest : undefined;
     const mac = attempt?.pins.mac ?? machine.nics[0]?.mac;
@@ -93,14 +94,14 @@ export class ClientTree {
     const { attempts, known } = this.#deps;
     const attempt = known.attemptFor(client);
     const isPoll = path.toLowerCase() === attempt?.pollPath?.toLowerCase();
-    if (isPoll && attempt?.sentOff !== undefined) return rendered(rebootMenu(attempt.sentOff));
+    if (isPoll && attempt?.sentOff !== undefined) return textFile(rebootMenu(attempt.sentOff));
     const seen = this.#menusOf(client, attempt);
     if (typeof seen === 'string') return undefined;
     const menu = menuFor(path, seen) ?? (isPoll ? grubLegacyMenu(seen) : undefined);
     if (menu === undefined) return undefined;
     if (menu.problem !== undefined) return { kind: 'missing', reason: `${menu.path} cannot be rendered: ${menu.problem}` };
     const token = attempt === undefined ? tokenPlaceholder : attempts.tokenOf(attempt);
-    return rendered(menu.text.replaceAll(tokenPlaceholder, token));
+    return textFile(menu.text.replaceAll(tokenPlaceholder, token));
   }
 
   #menusOf({ machine, mac }: NamedClient, attempt: Attempt | undefined, templates = this.#deps.templates.current): SeenMenus | string {
@@ -114,7 +115,7 @@ export class ClientTree {
   }
 }
 
-function rendered(text: string): BootFile {
+function textFile(text: string): BootFile {
   const bytes = Buffer.from(text);
   const etag = `"${createHash('sha256').update(bytes).digest('base64url')}"`;
   return { kind: 'rendered', bytes, etag, contentType: 'text/plain; charset=utf-8' };

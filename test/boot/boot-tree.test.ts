@@ -226,21 +226,21 @@ describe('files for everybody', () => {
   });
 });
 
+/** As the library of templates does: only what renders for every machine is served. */
+async function reload(): Promise<readonly TemplateProblem[]> {
+  const read = await TemplateSet.read(rig.templatesDir);
+  if (!(read instanceof TemplateSet)) return read;
+  const { problems } = await rig.desk.checkTemplates(read);
+  if (problems.length === 0) rig.desk.useTemplates(read);
+  return problems;
+}
+
 describe('templates that are changed while machines boot', () => {
   beforeEach(async () => {
     rig.templatesDir = join(rig.folder, 'templates');
     cpSync(shippedTemplates, rig.templatesDir, { recursive: true });
     await rig.start();
   });
-
-  /** As the library of templates does: only what renders for every machine is served. */
-  async function reload(): Promise<readonly TemplateProblem[]> {
-    const read = await TemplateSet.read(rig.templatesDir);
-    if (!(read instanceof TemplateSet)) return read;
-    const { problems } = await rig.desk.checkTemplates(read);
-    if (problems.length === 0) rig.desk.useTemplates(read);
-    return problems;
-  }
 
   it('serve attempts that begin after it; the one that goes on keeps its own (rule 5)', async () => {
     rig.lease();
