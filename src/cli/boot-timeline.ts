@@ -47,6 +47,7 @@ export class BootTimeline {
       case 'up':
       case 'local':
       case 'handed-over':
+      case 'waiting':
       case 'stuck':
       case 'failed':
         return before;

@@ -80,6 +80,7 @@ export class BootVerdict {
       case 'opened':
       case 'local':
       case 'handed-over':
+      case 'waiting':
       case 'resumed':
       case 'ignored':
         return;

@@ -2,23 +2,15 @@ import { inspect } from 'node:util';
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../documents/problems.ts';
 import { CliError, exitCodes } from './cli-error.ts';
+import { printableLines } from './printable.ts';
+import { processTerminal } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
 
 /** Adds a command, or a group of them, to the program. */
-type AddCommands = (program: Command) => void;
+type AddCommands = (program: Command, terminal: Terminal) => void;
 
 /** Commands by their first word, each loaded only when it is needed: `virtdom config` does not wait for the image builder. */
 export type CommandTable = Readonly<Record<string, () => Promise<AddCommands>>>;
-
-/** Where text goes; a test reads it back. */
-export interface Terminal {
-  readonly out: (text: string) => void;
-  readonly error: (text: string) => void;
-}
-
-const processTerminal: Terminal = {
-  out: (text) => void process.stdout.write(text),
-  error: (text) => void process.stderr.write(text),
-};
 
 /**
  * Runs one command line and returns the exit code. Errors become text on standard error: never a stack trace, unless `debug`.
@@ -28,7 +20,7 @@ export async function runProgram(
   commands: CommandTable,
   version: string,
   words: readonly string[],
-  { terminal = processTerminal, debug = false }: { readonly terminal?: Terminal; readonly debug?: boolean } = {},
+  { terminal = processTerminal(), debug = false }: { readonly terminal?: Terminal; readonly debug?: boolean } = {},
 ): Promise<number> {
   const program = new Command('virtdom')
     .description('Boots machines that have nothing on their disks: DHCP, TFTP, HTTP and NFS in one service')
@@ -42,12 +34,13 @@ export async function runProgram(
     })
     .showHelpAfterError('Try --help behind the command.');
   try {
-    for (const load of commandsFor(commands, words)) (await load())(program);
+    for (const load of commandsFor(commands, words)) (await load())(program, terminal);
     await program.parseAsync(words, { from: 'user' });
     return exitCodes.ok;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-    terminal.error(`${describeError(error, debug)}\n`);
+    // The service and files of others have a part in these texts.
+    terminal.error(printableLines(`${describeError(error, debug)}\n`));
     return error instanceof CliError ? error.exitCode : exitCodes.failed;
   }
 }

@@ -1,65 +1,153 @@
-import { networkInterfaces } from 'node:os';
-import { join } from 'node:path';
 import type { Command } from 'commander';
-import { systemClock } from '../clock.ts';
-import { type Config, loadConfig, resolveSubnets } from '../config.ts';
-import { silentLog } from '../log.ts';
+import type { MachineFiles } from '../api/schemas/machine.ts';
+import type {
+  CheckResult,
+  RenderResult,
+  TemplateDiff,
+  TemplateResource,
+  TemplateSummary,
+  TemplateVersionResource,
+  TemplateVersionSummary,
+} from '../api/schemas/template.ts';
+import { apiPath } from './api-client.ts';
+import type { ApiClient } from './api-client.ts';
 import { CliError } from './cli-error.ts';
-import { configOption } from './config-option.ts';
+import { readText } from './document-source.ts';
+import { parseCount } from './duration.ts';
+import { outputOption, printItem, printItems, writeText } from './output.ts';
+import type { OutputOptions } from './output.ts';
+import { asking, serviceCommand } from './service-command.ts';
+import { addTemplateDraftCommands } from './template-draft.ts';
+import { addTemplatePublishCommands } from './template-publish.ts';
+import { parseVersion } from './template-version.ts';
+import { describeCheck, describeProblem, templateView, versionView } from './template-view.ts';
+import type { Terminal } from './terminal.ts';
 
-/** Adds `virtdom template render|check`. They read the configuration themselves and need no running server. */
-export function addTemplateCommands(program: Command): void {
-  const template = program.command('template').description('render and check the menus that machines download');
-  const print = (text: string): void => program.configureOutput().writeOut?.(text);
+/** Adds `virtdom template …`. */
+export function addTemplateCommands(program: Command, terminal: Terminal): void {
+  const template = program.command('template').description('see, edit and publish the menus that machines download');
 
-  template
-    .command('render <name>')
-    .description('print exactly what a machine would download, with <boot-token> in place of its token')
+  serviceCommand(template, 'list', 'list templates')
+    .option('-q, --search <text>', 'a text in the name')
+    .addOption(outputOption())
+    .action(
+      asking(terminal, async (api, { search: q, output }: OutputOptions & { search?: string }) => {
+        printItems(terminal, output, templateView, await api.list<TemplateSummary>('/templates', { q }));
+      }),
+    );
+
+  serviceCommand(template, 'get <template>', 'print the text that is served')
+    .option('--draft', 'the draft in its place')
+    .option('--version <version>', 'a version in its place; 0 or shipped is the shipped file', parseVersion)
+    .addOption(outputOption())
+    .action(asking(terminal, (api, name: string, options: GetOptions) => get(terminal, api, name, options)));
+
+  serviceCommand(template, 'versions <template>', 'list what was published, the newest first')
+    .option('--limit <count>', 'the newest so many', parseCount)
+    .addOption(outputOption())
+    .action(
+      asking(terminal, async (api, name: string, { limit, output }: OutputOptions & { limit?: number }) => {
+        printItems(terminal, output, versionView, await api.list<TemplateVersionSummary>(apiPath`/templates/${name}/versions`, {}, limit));
+      }),
+    );
+
+  serviceCommand(template, 'render <template>', 'print exactly what a machine would download, with <boot-token> in place of its token')
     .requiredOption('-m, --machine <machine>', 'for which machine')
-    .addOption(configOption())
-    .addHelpText('after', "\nNAME is a template of the machine's profile, such as menu.lst, or a path, such as /grub/post01.conf.")
-    .action(async (name: string, options: { config: string; machine: string }) => {
-      const desk = await deskOf(loadConfig(options.config));
-      const preview = desk.preview(options.machine, name);
-      await desk.close();
-      if (preview.kind === 'failed') throw new CliError('notFound', preview.reason);
-      for (const file of preview.files) print(Buffer.from(file.bytes).toString());
-    });
+    .option('-f, --file <file>', 'a text of yours in place of the draft; - for standard input')
+    .option('--version <version>', 'a version in place of the draft; 0 or shipped is the shipped file', parseVersion)
+    .addHelpText(
+      'after',
+      `
+A path in place of a name, such as /grub/post01.conf, prints what is served there now.
 
-  template
-    .command('check')
-    .description('render every template for every machine and say everything that is wrong')
-    .addOption(configOption())
-    .action(async (options: { config: string }) => {
-      const config = loadConfig(options.config);
-      const desk = await deskOf(config);
-      const { formatProblem } = await import('../boot/template-error.ts');
-      const problems = await desk.checkAll();
-      await desk.close();
-      if (problems.length > 0) throw new CliError('failed', `${config.templatesDir}:\n${problems.map(formatProblem).join('\n')}`);
-      const { length } = config.objects.machines;
-      print(`${config.templatesDir}: ok for ${length} ${length === 1 ? 'machine' : 'machines'}\n`);
-    });
+Examples:
+  virtdom template render menu.lst -m post01
+  virtdom template render menu.lst -m post01 -f menu.lst.hbs
+  virtdom template render /grub/post01.conf -m post01`,
+    )
+    .action(asking(terminal, (api, name: string, options: RenderOptions) => render(terminal, api, name, options)));
+
+  serviceCommand(template, 'check [template]', 'render a template, or all, for every machine that uses it, and say what is wrong')
+    .option('-f, --file <file>', 'a text of yours in place of the draft; - for standard input')
+    .action(asking(terminal, (api, name: string | undefined, options: { file?: string }) => check(terminal, api, name, options.file)));
+
+  serviceCommand(template, 'diff <template> [from] [to]', 'compare two texts of a template: a version, shipped, published or draft')
+    .addHelpText(
+      'after',
+      `
+Without more it compares what is published with the draft. Ends with 0 where they are the same, with 1 where they differ.
+
+Example:
+  virtdom template diff menu.lst shipped published`,
+    )
+    .action(
+      asking(terminal, (api, name: string, from: string | undefined, to: string | undefined) =>
+        diff(terminal, api, name, from ?? 'published', to ?? 'draft'),
+      ),
+    );
+
+  addTemplateDraftCommands(template, terminal);
+  addTemplatePublishCommands(template, terminal);
 }
 
-async function deskOf(config: Config): Promise<import('../boot/boot-desk.ts').BootDesk> {
-  const [{ BootDesk }, { MemoryAttemptStore }, { ImageRepository }] = await Promise.all([
-    import('../boot/boot-desk.ts'),
-    import('../boot/attempt-store.ts'),
-    import('../images/repository.ts'),
-  ]);
-  return BootDesk.open({
-    objects: { ...config.objects, subnets: resolveSubnets(config, networkInterfaces()) },
-    images: await ImageRepository.open(join(config.stateDir, 'images')),
-    loadersDir: join(config.stateDir, 'loaders'),
-    templatesDir: config.templatesDir,
-    httpPort: config.http.port,
-    clients: { leaseOwner: () => undefined, neighbourMac: () => undefined },
-    store: new MemoryAttemptStore(),
-    // No file that is made here carries a token.
-    secret: new Uint8Array(32),
-    clock: systemClock,
-    log: silentLog,
-    listener: () => {},
+interface GetOptions extends OutputOptions {
+  readonly draft?: true;
+  readonly version?: number;
+}
+
+async function get(terminal: Terminal, api: ApiClient, name: string, { draft, version, output }: GetOptions): Promise<void> {
+  if (version !== undefined) {
+    const { body } = await api.get<TemplateVersionResource>(apiPath`/templates/${name}/versions/${String(version)}`);
+    return printItem(terminal, output, { ...versionView, detail: ({ text }) => text }, body);
+  }
+  const { body } = await api.get<TemplateResource>(apiPath`/templates/${name}`);
+  if (draft === true && body.draft?.text === undefined) throw new CliError('notFound', `template ${name} has no draft`);
+  const text = draft === true ? (body.draft?.text ?? '') : body.text;
+  printItem(terminal, output, { ...templateView, detail: () => text }, body);
+}
+
+interface RenderOptions {
+  readonly machine: string;
+  readonly file?: string;
+  readonly version?: number;
+}
+
+async function render(terminal: Terminal, api: ApiClient, name: string, { machine, file, version }: RenderOptions): Promise<void> {
+  if (name.startsWith('/')) return renderPath(terminal, api, name, machine);
+  const text = file === undefined ? undefined : await readText(terminal, file);
+  const { body } = await api.post<RenderResult>(apiPath`/templates/${name}:render`, {
+    query: { machine },
+    body: { ...(text !== undefined && { text }), ...(version !== undefined && { version }) },
   });
+  if (body.text !== undefined) writeText(terminal, body.text);
+  for (const problem of body.problems) terminal.error(`${describeProblem(problem)}\n`);
+  if (body.text === undefined) throw new CliError('failed', `${name} cannot be rendered for ${machine}`);
+}
+
+async function renderPath(terminal: Terminal, api: ApiClient, path: string, machine: string): Promise<void> {
+  const { body } = await api.get<MachineFiles>(apiPath`/machines/${machine}/files`, { path });
+  const [file] = body.files;
+  if (file?.text !== undefined) return writeText(terminal, file.text);
+  if (file === undefined) throw new CliError('notFound', `${machine} has no file ${path}: ${body.reason}`);
+  throw new CliError('failed', `${path}: ${file.problem ?? 'it is the same for all machines, and not rendered'}`);
+}
+
+async function check(terminal: Terminal, api: ApiClient, name: string | undefined, file: string | undefined): Promise<void> {
+  if (name === undefined && file !== undefined) throw new CliError('usage', 'say which template the text is for');
+  const names = name === undefined ? (await api.list<TemplateSummary>('/templates')).map((each) => each.name) : [name];
+  const text = file === undefined ? undefined : await readText(terminal, file);
+  let wrong = 0;
+  for (const each of names) {
+    const { body } = await api.post<CheckResult>(apiPath`/templates/${each}:check`, { body: text === undefined ? {} : { text } });
+    (body.problems.length === 0 ? terminal.out : terminal.error)(describeCheck(body));
+    if (body.problems.length > 0) wrong++;
+  }
+  if (wrong > 0) throw new CliError('failed', `${wrong === 1 ? 'one template is' : `${wrong} templates are`} not right`);
+}
+
+async function diff(terminal: Terminal, api: ApiClient, name: string, from: string, to: string): Promise<void> {
+  const { body } = await api.get<TemplateDiff>(apiPath`/templates/${name}:diff`, { from, to });
+  writeText(terminal, body.diff);
+  if (body.same) terminal.error(`${body.from} and ${body.to} are the same\n`);
+  else process.exitCode = 1;
 }

@@ -1,0 +1,104 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import type { ApplyResult, DiffResult, ExportResult } from '../api/schemas/apply.ts';
+import type { ApiClient } from './api-client.ts';
+import { describeChange, summarizeChanges } from './applied-changes.ts';
+import { CliError } from './cli-error.ts';
+import { confirm } from './confirmation.ts';
+import { blamingLines } from './document-problems.ts';
+import { readText, readWrittenObjects } from './document-source.ts';
+import type { WrittenObject } from './document-source.ts';
+import { writeText, yamlText } from './output.ts';
+import { asking, serviceCommand } from './service-command.ts';
+import type { Terminal } from './terminal.ts';
+
+const kinds = { machine: 'Machine', profile: 'Profile', subnet: 'Subnet' } as const;
+
+/** Adds `virtdom apply`. */
+export function addApplyCommand(program: Command, terminal: Terminal): void {
+  serviceCommand(program, 'apply', 'make objects as they are written in a file: what is missing is added, what differs is changed')
+    .requiredOption('-f, --file <file>', 'objects as YAML or JSON; - for standard input')
+    .option('--prune', 'also delete the objects that the file does not hold; asks first')
+    .option('-y, --yes', 'do not ask')
+    .option('--dry-run', 'let the service check everything and change nothing')
+    .addHelpText('after', '\nExamples:\n  virtdom apply -f lab.yaml\n  virtdom export | virtdom apply -f - --dry-run')
+    .action(asking(terminal, (api, options: ApplyOptions) => apply(terminal, api, options)));
+}
+
+/** Adds `virtdom diff`. */
+export function addDiffCommand(program: Command, terminal: Terminal): void {
+  serviceCommand(program, 'diff', 'say how the objects of a file differ from those that are there')
+    .requiredOption('-f, --file <file>', 'objects as YAML or JSON; - for standard input')
+    .option('--prune', 'also tell which objects the file does not hold')
+    .addHelpText('after', '\nEnds with 0 where they are the same, with 1 where they differ, with more where it cannot tell.')
+    .action(asking(terminal, (api, options: ApplyOptions) => diff(terminal, api, options)));
+}
+
+/** Adds `virtdom export`. */
+export function addExportCommand(program: Command, terminal: Terminal): void {
+  serviceCommand(program, 'export', 'print the objects as people wrote them, for virtdom apply')
+    .addOption(new Option('--kind <kind>', 'only these').choices(Object.keys(kinds)))
+    .option('--name <name>', 'only this one')
+    .addHelpText('after', '\nExample:\n  virtdom export > lab.yaml')
+    .action(asking(terminal, (api, options: ExportOptions) => exportObjects(terminal, api, options)));
+}
+
+interface ApplyOptions {
+  readonly file: string;
+  readonly prune?: true;
+  readonly yes?: true;
+  readonly dryRun?: true;
+}
+
+async function apply(terminal: Terminal, api: ApiClient, { file, prune, yes, dryRun }: ApplyOptions): Promise<void> {
+  const objects = await readObjects(terminal, file);
+  const body = { documents: objects.map(({ document }) => document), ...(prune === true && { prune }) };
+  const send = async (dry: boolean): Promise<ApplyResult> =>
+    blamingLines(
+      objects,
+      async () => (await api.post<ApplyResult>('/objects:apply', { body, ...(dry && { query: { dryRun: true } }) })).body,
+    );
+  if (prune === true && yes !== true && dryRun !== true) {
+    const planned = await send(true);
+    const doomed = planned.objects.filter(({ outcome }) => outcome === 'deleted');
+    for (const object of doomed) terminal.error(describeChange(object));
+    if (doomed.length > 0) await confirm(terminal, `Delete ${doomed.length} ${doomed.length === 1 ? 'object' : 'objects'}?`, yes);
+  }
+  summarizeChanges(terminal, await send(dryRun === true));
+}
+
+async function diff(terminal: Terminal, api: ApiClient, { file, prune }: ApplyOptions): Promise<void> {
+  let result: DiffResult;
+  try {
+    const objects = await readObjects(terminal, file);
+    const body = { documents: objects.map(({ document }) => document), ...(prune === true && { prune }) };
+    result = await blamingLines(objects, async () => (await api.post<DiffResult>('/objects:diff', { body })).body);
+  } catch (error) {
+    throw notOne(error);
+  }
+  for (const object of result.objects) if (object.outcome !== 'unchanged') writeText(terminal, describeChange(object));
+  if (result.same) terminal.error('no difference\n');
+  else process.exitCode = 1;
+}
+
+/** 1 says that there are differences: what goes wrong must say something else, as with diff(1). */
+function notOne(error: unknown): unknown {
+  if (error instanceof CliError && error.exitCode !== 1) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new CliError('usage', message, error instanceof CliError ? error.next : undefined, { cause: error });
+}
+
+interface ExportOptions {
+  readonly kind?: keyof typeof kinds;
+  readonly name?: string;
+}
+
+async function exportObjects(terminal: Terminal, api: ApiClient, { kind, name }: ExportOptions): Promise<void> {
+  const { body } = await api.get<ExportResult>('/objects:export', { kind: kind && kinds[kind], name });
+  if (body.documents.length === 0 && name !== undefined) throw new CliError('notFound', `there is no object ${name}`);
+  writeText(terminal, body.documents.map((document) => yamlText(document)).join('---\n'));
+}
+
+async function readObjects(terminal: Terminal, file: string): Promise<WrittenObject[]> {
+  return readWrittenObjects(await readText(terminal, file), file === '-' ? 'standard input' : file);
+}

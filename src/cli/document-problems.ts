@@ -1,0 +1,40 @@
+import { ConfigError } from '../documents/problems.ts';
+import type { ConfigProblem } from '../documents/problems.ts';
+import type { ValuePath } from '../documents/yaml-source.ts';
+import { ApiProblem } from './api-problem.ts';
+import type { WrittenObject } from './document-source.ts';
+
+/** Runs a request that sends documents: where the service blames values in them, says file and line of each. */
+export async function blamingLines<Result>(objects: readonly WrittenObject[], request: () => Promise<Result>): Promise<Result> {
+  try {
+    return await request();
+  } catch (error) {
+    if (error instanceof ApiProblem) throw locate(error, objects);
+    throw error;
+  }
+}
+
+function locate(problem: ApiProblem, objects: readonly WrittenObject[]): Error {
+  const { errors = [] } = problem.body;
+  const located = errors.flatMap(({ pointer = '', detail = '', object }): ConfigProblem[] => {
+    const steps = parsePointer(pointer);
+    const indexed = steps[0] === 'documents' && typeof steps[1] === 'number';
+    const named = objects.find(({ kind, name }) => typeof object === 'string' && object.toLowerCase() === `${kind}/${name}`.toLowerCase());
+    const target = named ?? (indexed ? objects[steps[1] as number] : objects.length === 1 ? objects[0] : undefined);
+    if (target === undefined) return [];
+    const path = indexed ? steps.slice(2) : steps;
+    const title = [`${target.kind} ${target.name}`, ...(path.length === 0 ? [] : [path.join('.')])].join(': ');
+    return [{ ...target.source.positionOf(path), path: title, message: detail }];
+  });
+  // All or none: half a list would hide the rest.
+  return errors.length > 0 && located.length === errors.length ? new ConfigError(located, { cause: problem }) : problem;
+}
+
+/** RFC 6901; numbers stay numbers, as positions in lists. */
+function parsePointer(pointer: string): ValuePath {
+  if (!pointer.startsWith('/')) return [];
+  return pointer
+    .slice(1)
+    .split('/')
+    .map((step) => (/^\d+$/.test(step) ? Number(step) : step.replaceAll('~1', '/').replaceAll('~0', '~')));
+}

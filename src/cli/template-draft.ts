@@ -1,0 +1,56 @@
+import type { Command } from 'commander';
+import type { TemplateResource } from '../api/schemas/template.ts';
+import { apiPath } from './api-client.ts';
+import type { ApiClient } from './api-client.ts';
+import { confirm } from './confirmation.ts';
+import { readText } from './document-source.ts';
+import { editText } from './editor.ts';
+import { printable } from './printable.ts';
+import { asking, serviceCommand } from './service-command.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Adds `edit`, `set` and `discard`: a draft is not served before it is published. */
+export function addTemplateDraftCommands(template: Command, terminal: Terminal): void {
+  serviceCommand(template, 'edit <template>', 'edit the draft in $VISUAL or $EDITOR; it begins as what is served')
+    .addHelpText('after', '\nA draft is not served: virtdom template check, diff and publish go on from there.')
+    .action(asking(terminal, (api, name: string) => edit(terminal, api, name)));
+
+  serviceCommand(template, 'set <template>', 'make a file the draft')
+    .requiredOption('-f, --file <file>', 'the text; - for standard input')
+    .action(
+      asking(terminal, async (api, name: string, { file }: { file: string }) => {
+        const text = await readText(terminal, file);
+        const { etag } = await api.get(apiPath`/templates/${name}`);
+        terminal.out(`${await saveDraft(api, name, text, etag)}\n`);
+      }),
+    );
+
+  serviceCommand(template, 'discard <template>', 'throw the draft away; asks first')
+    .option('-y, --yes', 'do not ask')
+    .action(
+      asking(terminal, async (api, name: string, { yes }: { yes?: true }) => {
+        const { etag, body } = await api.get<TemplateResource>(apiPath`/templates/${name}`);
+        if (body.draft === undefined) return terminal.error(`template ${name} has no draft\n`);
+        await confirm(terminal, printable(`Throw away the draft of ${name} by ${body.draft.author}?`), yes);
+        await api.request('DELETE', apiPath`/templates/${name}/draft`, { ifMatch: etag });
+        terminal.out(`the draft of ${printable(name)} is gone\n`);
+      }),
+    );
+}
+
+async function edit(terminal: Terminal, api: ApiClient, name: string): Promise<void> {
+  await editText(terminal, {
+    title: `template ${name}`,
+    fileName: `${name.replaceAll(/[^\w.-]/g, '-')}.hbs`,
+    load: async () => {
+      const { etag, body } = await api.get<TemplateResource>(apiPath`/templates/${name}`);
+      return { text: body.draft?.text ?? body.text, etag };
+    },
+    save: (text, etag) => saveDraft(api, name, text, etag),
+  });
+}
+
+async function saveDraft(api: ApiClient, name: string, text: string, ifMatch: string | undefined): Promise<string> {
+  await api.request('PUT', apiPath`/templates/${name}/draft`, { ifMatch, body: { text } });
+  return printable(`draft of ${name} kept; to serve it: virtdom template publish ${name}`);
+}

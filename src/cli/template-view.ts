@@ -1,0 +1,49 @@
+import type { CheckResult, TemplateProblemResource, TemplateSummary, TemplateVersionSummary } from '../api/schemas/template.ts';
+import { formatTime } from './duration.ts';
+import type { View } from './output.ts';
+import { printable } from './printable.ts';
+
+export const templateView: View<TemplateSummary> = {
+  columns: [
+    { head: 'NAME', cell: ({ name }) => name },
+    { head: 'SERVED', cell: ({ published, trial }) => `${versionText(published)}${trial === undefined ? '' : ' on trial'}` },
+    { head: 'EDITED', cell: ({ edited, shipped }) => (shipped ? (edited ? 'yes' : 'no') : 'own') },
+    { head: 'DRAFT', cell: ({ draft }) => (draft === undefined ? '' : `by ${draft.author}`), tone: () => 'warning' },
+    { head: 'USED BY', cell: ({ usedBy }) => usedBy.join(',') },
+    { head: 'CHANGED', cell: ({ updatedAt }) => formatTime(updatedAt) },
+    { head: 'BY', cell: ({ updatedBy }) => updatedBy },
+    { head: 'BACK AT', cell: ({ trial }) => formatTime(trial?.until), wide: true },
+    { head: 'REVISION', cell: ({ revision }) => revision, align: 'right', wide: true },
+    { head: 'SHA256', cell: ({ sha256 }) => sha256.slice(0, 12), wide: true },
+  ],
+  name: ({ name }) => name,
+  empty: 'there is no template',
+};
+
+export const versionView: View<TemplateVersionSummary> = {
+  columns: [
+    { head: 'VERSION', cell: ({ version }) => versionText(version) },
+    { head: 'MADE (UTC)', cell: ({ createdAt }) => formatTime(createdAt) },
+    { head: 'AUTHOR', cell: ({ author }) => author },
+    { head: 'ORIGIN', cell: ({ origin }) => origin },
+    { head: 'BYTES', cell: ({ bytes }) => bytes, align: 'right' },
+    { head: 'SHA256', cell: ({ sha256 }) => sha256.slice(0, 12), wide: true },
+    { head: 'NOTE', cell: ({ note }) => note },
+  ],
+  name: ({ version }) => String(version),
+  empty: 'only the shipped file is there',
+};
+
+export function versionText(version: number): string {
+  return version === 0 ? 'shipped' : String(version);
+}
+
+/** `menu.lst.hbs:12: machine.serial is missing (machine post01)` */
+export function describeProblem({ template, line, machine, message }: TemplateProblemResource): string {
+  return printable(`${template}${line > 0 ? `:${line}` : ''}: ${message}${machine === undefined ? '' : ` (machine ${machine})`}`);
+}
+
+/** What a check found, a line for each problem, and the summary last. */
+export function describeCheck({ name, summary, problems }: CheckResult): string {
+  return [...problems.map(describeProblem), printable(`${name}: ${summary}`)].map((line) => `${line}\n`).join('');
+}
