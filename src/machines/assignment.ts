@@ -5,7 +5,7 @@ import { edited } from './machine-edit.ts';
 import type { ObjectProblem } from './object-book.ts';
 import type { ObjectSnapshot } from './object-state.ts';
 import type { ObjectDocument } from './object-store.ts';
-import { unknownName } from './unknown-clients.ts';
+import { madeUpName } from '../boot/waiting.ts';
 
 /** What machines get; `null` takes it away, what is left out stays. */
 export interface Assignment {
@@ -48,7 +48,7 @@ export function assignmentItems(
       name,
       plan: (now) => {
         if (now.find('Machine', name) !== undefined) return edited(now, name, withAddress(now, name, patch, address), undefined);
-        return client === undefined ? { kind: 'not-found' } : enrolled(client, newName ?? unknownName(client.mac), patch, address);
+        return client === undefined ? { kind: 'not-found' } : enrolled(client, newName ?? madeUpName(client.mac), patch, address);
       },
     };
   });

@@ -9,7 +9,7 @@ import { compareNames } from './natural-order.ts';
 import type { ObjectBook } from './object-book.ts';
 import type { ObjectSnapshot } from './object-state.ts';
 import type { StoredObject } from './object-store.ts';
-import { unknownName } from './unknown-clients.ts';
+import { madeUpName } from '../boot/waiting.ts';
 
 export const machineStates = [
   'pending',
@@ -184,7 +184,7 @@ export class MachineList {
 
   #unknown(client: UnknownClient, snapshot: ObjectSnapshot): MachineView {
     const { mac, uuid, arch, subnet, address, firstSeenMs, lastSeenMs, timesSeen } = client;
-    const name = unknownName(mac);
+    const name = madeUpName(mac);
     const boot = this.#deps.boots.stateOf(name);
     const policy = snapshot.object('Subnet', subnet)?.unknown.kind;
     const what =

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { BootClient } from '../model/boot-decision.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
-import { dashedMac, parseMac } from '../model/mac.ts';
+import { parseMac } from '../model/mac.ts';
 import type { Mac } from '../model/mac.ts';
 import type { UnknownClient } from '../model/unknown-client.ts';
 import type { ObjectBook } from './object-book.ts';
@@ -23,11 +23,6 @@ const silenceMs = 60_000;
 /** What is heard within this time is written at once. */
 const writeAfterMs = 2_000;
 const writeAgainMs = 30_000;
-
-/** How an unknown client is called until it has a name: its MAC with dashes. */
-export function unknownName(mac: Mac): string {
-  return dashedMac(mac).slice(3);
-}
 
 /**
  * Clients that asked to boot and are no machines: what an operator chooses from. It is told on the way of packets, so it
