@@ -54,7 +54,7 @@ function kindsOf(kinds: readonly string[]): Condition[] {
     if (!kind.endsWith('.*')) return sql<SqlBool>`kind = ${kind}`;
     const stem = kind.slice(0, -2);
     if (!stem.includes('.')) return sql<SqlBool>`noun = ${stem}`;
-    return sql<SqlBool>`noun = ${nounOf(stem)} and kind like ${`${escaped(stem)}.%`} escape '\\'`;
+    return sql<SqlBool>`noun = ${nounOf(kind)} and kind like ${`${escaped(stem)}.%`} escape '\\'`;
   });
 }
 

@@ -37,9 +37,9 @@ export async function removeEvents(database: Kysely<Tables>, ids: readonly numbe
   return removed;
 }
 
-/** `boot` of `boot.stuck`. */
+/** `boot` of `boot.stuck`; nothing where there is no dot. */
 export function nounOf(kind: string): string {
-  return kind.split('.', 1)[0] ?? '';
+  return kind.slice(0, Math.max(0, kind.indexOf('.')));
 }
 
 function rowOf({ id, atMs, kind, severity, machine, attempt, detail }: LabEvent): EventRow {

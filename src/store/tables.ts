@@ -83,7 +83,7 @@ export interface TemplateVersionRow {
 export interface EventRow {
   readonly id: number;
   readonly at_ms: number;
-  /** The kind up to its first dot. */
+  /** The kind up to its first dot; empty where it has none. */
   readonly noun: string;
   readonly kind: string;
   /** The place in `severities`. */

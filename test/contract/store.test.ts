@@ -4,11 +4,27 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { silentLog } from '../../src/log.ts';
 import { openStore } from '../../src/store/store.ts';
+import { accountContract } from './account-contract.ts';
+import { attemptArchiveContract } from './attempt-archive-contract.ts';
+import { auditContract } from './audit-contract.ts';
+import { eventContract } from './event-contract.ts';
+import { objectContract } from './object-contract.ts';
 import { PostgresServer } from './postgres-server.ts';
+import { requestContract } from './request-contract.ts';
 import { storeContract } from './store-contract.ts';
 import type { StoreUnderTest } from './store-contract.ts';
+import { templateContract } from './template-contract.ts';
 
-const contracts = [storeContract];
+const contracts = [
+  storeContract,
+  objectContract,
+  templateContract,
+  eventContract,
+  auditContract,
+  accountContract,
+  requestContract,
+  attemptArchiveContract,
+];
 
 async function sqlite(): Promise<StoreUnderTest> {
   const folder = await mkdtemp(join(tmpdir(), 'virtdom-store-'));
