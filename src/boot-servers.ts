@@ -43,9 +43,6 @@ export interface BootServersParts {
 }
 
 interface Running {
-  readonly leases: LeaseBook;
-  readonly images: ServedImages;
-  readonly desk: BootDesk;
   readonly nfs: NfsService;
   readonly bulk: BulkThread;
   readonly dhcp: DhcpServer;
@@ -63,10 +60,16 @@ export class BootServers implements AsyncDisposable {
   /** Changes of the subnets follow one another. */
   #following: Promise<void> = Promise.resolve();
 
-  private constructor(running: Running, started: AsyncDisposableStack, addresses: readonly Ipv4[], log: Log) {
-    this.leases = running.leases;
-    this.images = running.images;
-    this.desk = running.desk;
+  private constructor(
+    known: Pick<BootServers, 'leases' | 'images' | 'desk'>,
+    running: Running,
+    started: AsyncDisposableStack,
+    addresses: readonly Ipv4[],
+    log: Log,
+  ) {
+    this.leases = known.leases;
+    this.images = known.images;
+    this.desk = known.desk;
     this.#running = running;
     this.#started = started;
     this.#addresses = addresses;
@@ -120,7 +123,7 @@ export class BootServers implements AsyncDisposable {
     const dhcp = new DhcpServer({ subnets, advisor: opened, book: leases, network, observer, clock, log, port, neighbours, rivalWatchMs });
     await dhcp.start();
     started.defer(() => dhcp.close());
-    return new BootServers({ leases, images, desk: opened, nfs, bulk, dhcp }, started.move(), addresses, log);
+    return new BootServers({ leases, images, desk: opened }, { nfs, bulk, dhcp }, started.move(), addresses, log);
   }
 
   /** Where files are served now. */
@@ -141,13 +144,15 @@ export class BootServers implements AsyncDisposable {
   }
 
   async #follow(subnets: readonly Subnet[]): Promise<void> {
-    const { leases, nfs, bulk, dhcp } = this.#running;
+    const { nfs, bulk, dhcp } = this.#running;
     const addresses = listeningAddresses(subnets);
     const cidrs = subnets.map(({ cidr }) => cidr);
     this.#addresses = addresses;
     try {
-      leases.setSubnets(subnets);
-      await Promise.all([bulk.setAddresses(addresses), nfs.setAddresses(addresses)]);
+      await Promise.all([
+        bulk.setNetworks({ addresses, clients: cidrs }),
+        nfs.setNetworks({ addresses, readers: cidrs, udpClients: cidrs }),
+      ]);
       for (const { subnet, reason } of await dhcp.setSubnets(subnets)) this.#log.error({ subnet, reason }, 'a subnet cannot be served');
       this.#log.info({ subnets: subnets.map(({ name }) => name), addresses }, 'the subnets that are served have changed');
     } catch (error) {

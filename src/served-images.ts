@@ -2,7 +2,7 @@ import type { ImageShelf } from './boot/boot-facts.ts';
 import { compileInThread } from './images/compile-in-thread.ts';
 import { blobFolder, blobPath } from './images/image-layout.ts';
 import type { PublishedVersion } from './images/published-version.ts';
-import { ensureImagesFolder, listVersions, watchVersions } from './images/version-folders.ts';
+import { byNameAndNumber, ensureImagesFolder, listVersions, watchVersions } from './images/version-folders.ts';
 import type { Log } from './log.ts';
 import { formatImageRef, type ImageRef } from './model/image-manifest.ts';
 import type { Cidr } from './model/ipv4.ts';
@@ -46,6 +46,11 @@ export class ServedImages implements ImageShelf {
   async close(): Promise<void> {
     this.#watch?.close();
     await this.#work;
+  }
+
+  /** By name, then by version. */
+  list(): readonly PublishedVersion[] {
+    return [...this.#versions.values()].sort((a, b) => byNameAndNumber(a.ref, b.ref));
   }
 
   newest(image: string): ImageRef | undefined {

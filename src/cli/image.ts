@@ -132,7 +132,7 @@ async function verify({ print, say }: Voice, name: string, options: StateDirOpti
   const repository = await openRepository(options);
   const ref = findRef(repository, name);
   const problems = await textProgress((text) => say(text.trimEnd())).stage(`verify ${formatImageRef(ref)}`, (note) =>
-    verifyImage(repository, ref, note),
+    verifyImage(repository, ref, (done, total) => note(`${done} of ${total} contents`)),
   );
   for (const problem of problems) print(problem);
   if (problems.length > 0)

@@ -12,14 +12,21 @@ export const earlyScript = 'set prefix=(memdisk)/grub\nnormal (memdisk)/start.cf
 
 /**
  * `pxegrub`: does what GRUB Legacy's pxegrub did. The menu's name is option 150 of the DHCP answer that the firmware got
- * (GRUB sees it through PXE's cached packet); a server that is not there yet is asked again until Esc.
+ * (GRUB sees it through PXE's cached packet). A menu that is not there, or has no title, is asked for again until Esc; one
+ * without titles may have a script beside it that says more. In a loop: a menu that names itself would nest for ever.
  */
 export const pxegrubScript = `if ! net_get_dhcp_option menu pxe 150 string; then
   menu=/grub/menu.lst
 fi
-until legacy_configfile (pxe)$menu; do
-  echo "No menu $menu on $net_default_server. Trying again in 10 seconds; Esc for a command line."
-  if ! sleep --interruptible 10; then
+while true; do
+  seconds=10
+  if legacy_configfile (pxe)$menu; then
+    source (pxe)$menu.wait
+  else
+    echo "No menu $menu on $net_default_server."
+  fi
+  echo "Asking again in $seconds seconds; Esc for a command line."
+  if ! sleep --interruptible $seconds; then
     break
   fi
 done

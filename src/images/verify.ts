@@ -8,7 +8,7 @@ import { hashFile } from './scan-tree.ts';
 export async function verifyImage(
   repository: ImageRepository,
   ref: ImageRef,
-  onProgress: (line: string) => void = () => {},
+  onProgress: (done: number, total: number) => void = () => {},
 ): Promise<string[]> {
   const { manifest } = await repository.manifest(ref);
   const seal = await repository.seal(ref);
@@ -22,7 +22,7 @@ export async function verifyImage(
     const problem = blobProblem(repository.blobFile(sha256), sha256, size, seal[sha256]);
     if (problem !== undefined) problems.push(`${path}: ${problem} (${repository.blobFile(sha256)})`);
     if (++done % 200 === 0) {
-      onProgress(`${done} of ${sizes.size} contents`);
+      onProgress(done, sizes.size);
       await breathe();
     }
   }
