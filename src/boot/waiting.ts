@@ -23,7 +23,7 @@ export const builtInWaitingProfile: BootProfile = {
   },
   menus: [
     { path: '/grub/{name}.conf', template: 'waiting.lst' },
-    { path: '/grub/{name}.txt', template: 'waiting.txt' },
+    { path: '/grub/{name}.conf.wait', template: 'waiting.cfg' },
     { path: '/waiting.ipxe', template: 'waiting.ipxe' },
   ],
   menuByOption150: true,
