@@ -206,9 +206,9 @@ async function withEngine<Result>(database: string, use: EngineUse, act: (engine
     return await act(engine);
   } catch (cause) {
     if (cause instanceof StoreError && cause.code === 'backup-broken') throw cause;
-    const code = cause instanceof StoreError ? cause.code : 'store-open';
+    if (cause instanceof StoreError) throw new StoreError(cause.code, `the database ${name}: ${cause.message}`, { cause });
     const parts = [`the database ${name}: ${reasonOf(cause)}`, engine.remedy(cause)];
-    throw new StoreError(code, parts.filter((part) => part !== undefined).join('. '), { cause });
+    throw new StoreError('store-open', parts.filter((part) => part !== undefined).join('. '), { cause });
   } finally {
     await engine.close();
   }

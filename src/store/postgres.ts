@@ -5,6 +5,7 @@ import type { Blame, Engine, EngineUse, Value } from './engine.ts';
 import { PostgresFeed } from './postgres-feed.ts';
 import { StoreError } from './store-error.ts';
 import type { Tables } from './tables.ts';
+import { zeroFreeText } from './zero-free-text.ts';
 
 /** Any number that no other program uses for an advisory lock here: `vird` in ASCII. */
 const migrationLock = 0x76_69_72_64;
@@ -85,10 +86,13 @@ export function openPostgres(url: string): Kysely<Tables> {
 
 function connect(config: pg.PoolConfig): Kysely<Tables> {
   const pool = new pg.Pool(config);
-  // Of an idle connection that the server closed: the pool has dropped it already, the next query makes a new one.
-  pool.on('error', () => {});
-  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+  // Connections that the server ended, while idle and between two queries: the pool drops them, the next query notices.
+  pool.on('error', ignore);
+  pool.on('connect', (client) => client.on('error', ignore));
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }), plugins: [zeroFreeText] });
 }
+
+function ignore(): void {}
 
 function connectionConfig(url: string, use: EngineUse): pg.PoolConfig {
   const { statement, query } = timeouts[use];

@@ -1,19 +1,52 @@
 import { silentLog } from '../../src/log.ts';
 import { openStore } from '../../src/store/store.ts';
 
-/** Commits leases as fast as it can, many at a time, and prints each address once its commit has resolved. Ends by being killed. */
-const store = await openStore({ file: process.argv[2] ?? '', log: silentLog });
-const round = Number(process.argv[3]);
+/**
+ * Writes as fast as it can, many at a time, and prints what it has written once that has resolved. Ends by being killed.
+ * Each object is two machines with one note, of which there must never be half.
+ */
+const [, , database = '', round = ''] = process.argv;
+const store = await openStore({ database, serverId: `round${round}`, log: silentLog });
 let next = 0;
+// Of writes to a database that was killed before us.
+process.on('unhandledRejection', () => {});
 
-async function client(): Promise<never> {
+function acknowledge(kind: string, name: string): void {
+  process.stdout.write(`${kind} ${name}\n`);
+}
+
+async function commitLeases(): Promise<never> {
   for (;;) {
     const address = `10.${round}.${next >> 8}.${next++ & 255}`;
-    await store.leases.commit([
-      { address, subnet: 'lab', mac: '52:54:00:00:00:01', state: 'bound', grantedMs: round, expiresMs: round + 1 },
-    ]);
-    process.stdout.write(`${address}\n`);
+    const times = { grantedMs: Number(round), expiresMs: Number(round) + 1 };
+    await store.leases.commit([{ lease: { address, subnet: 'lab', mac: '52:54:00:00:00:01', state: 'bound', ...times } }]);
+    acknowledge('lease', address);
   }
 }
 
-await Promise.all(Array.from({ length: 20 }, client));
+async function appendEvents(): Promise<never> {
+  for (;;) {
+    const detail = { round, n: next++ };
+    const events = ['first', 'second'].map((half) => ({ atMs: 0, kind: `test.${half}`, severity: 'info' as const, detail }));
+    const [appended] = await store.events.append(events);
+    acknowledge('event', String(appended?.id));
+  }
+}
+
+async function commitObjects(): Promise<never> {
+  for (;;) {
+    const n = next++;
+    const changes = ['a', 'b'].map((half) => {
+      const name = `m${round}-${n}${half}`;
+      return { kind: 'Machine', name, revision: 0, document: { kind: 'Machine', name, nics: [] } } as const;
+    });
+    await store.objects.commit(changes, 'anna', 0);
+    acknowledge('object', `m${round}-${n}`);
+  }
+}
+
+await Promise.all([
+  ...Array.from({ length: 20 }, commitLeases),
+  ...Array.from({ length: 4 }, appendEvents),
+  ...Array.from({ length: 4 }, commitObjects),
+]);

@@ -1,18 +1,49 @@
 import { describe, expect, it } from 'vitest';
+import type { Blame } from '../../src/store/engine.ts';
 import { GroupCommit } from '../../src/store/group-commit.ts';
+import { Refusal } from '../../src/store/refusal.ts';
 
 /** Transactions that stay open until the test lets them finish, and what was written in each. */
 function heldTransactions() {
   const written: string[][] = [];
   const finish: (() => void)[] = [];
-  const commits = new GroupCommit<string[]>(async (body) => {
+  let holding = true;
+  const transact = async (body: (group: string[]) => Promise<void>): Promise<void> => {
     const group: string[] = [];
     await body(group);
-    await new Promise<void>((resolve) => finish.push(resolve));
+    if (holding) await new Promise<void>((resolve) => finish.push(resolve));
     written.push(group);
-  });
-  const write = (word: string) => commits.commit((group) => Promise.resolve(void group.push(word)));
-  return { commits, write, written, finish };
+  };
+  const commits = new GroupCommit(transact, () => 'statement');
+  const write = (word: string) => commits.commit((group) => Promise.resolve(group.push(word)));
+  const finishAll = (): void => {
+    holding = false;
+    for (const end of finish) end();
+  };
+  return { commits, write, written, finish, finishAll };
+}
+
+/** Writes whose name begins so fail with this error; `commitFailures` are errors of the commit itself, one after the other. */
+function failingTransactions(blame: Blame, errors: Readonly<Record<string, Error>>, commitFailures: (Error | undefined)[] = []) {
+  const written: string[][] = [];
+  let begun = 0;
+  const transact = async (body: (group: string[]) => Promise<void>): Promise<void> => {
+    begun++;
+    const group: string[] = [];
+    await body(group);
+    const failure = commitFailures.shift();
+    if (failure !== undefined) throw failure;
+    written.push(group);
+  };
+  const commits = new GroupCommit(transact, () => blame);
+  const write = (word: string) =>
+    commits.commit((group) => {
+      const error = errors[word];
+      if (error !== undefined) return Promise.reject(error);
+      group.push(word);
+      return Promise.resolve(`${word} done`);
+    });
+  return { commits, write, written, begun: () => begun };
 }
 
 async function turns(): Promise<void> {
@@ -47,18 +78,63 @@ describe('group commit', () => {
     expect(resolved).toBe(true);
   });
 
+  it('gives each write its own result', async () => {
+    const { write } = failingTransactions('statement', {});
+    expect(await Promise.all([write('a'), write('b')])).toEqual(['a done', 'b done']);
+  });
+
   it('fails the write that is to blame, and writes the others of its group', async () => {
-    const written: string[][] = [];
-    const commits = new GroupCommit<string[]>(async (body) => {
-      const group: string[] = [];
-      await body(group);
-      written.push(group);
-    });
-    const write = (word: string) =>
-      commits.commit((group) => (word === 'bad' ? Promise.reject(new Error('refused')) : Promise.resolve(void group.push(word))));
+    const { write, written } = failingTransactions('statement', { bad: new Error('refused') });
     const outcomes = await Promise.allSettled([write('a'), write('bad'), write('c')]);
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect(written).toEqual([['a'], ['c']]);
+  });
+
+  it('undoes a write that is refused and gives its outcome, and writes the others of its group', async () => {
+    const { write, written } = failingTransactions('statement', { late: new Refusal({ kind: 'conflict' }) });
+    expect(await Promise.all([write('a'), write('late'), write('c')])).toEqual(['a done', { kind: 'conflict' }, 'c done']);
+    expect(written).toEqual([['a'], ['c']]);
+  });
+
+  it('fails the whole group at once when the database is gone: a second try would write what the first may have written', async () => {
+    const { write, begun } = failingTransactions('database', {}, [new Error('connection lost')]);
+    const outcomes = await Promise.allSettled([write('a'), write('b')]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(begun()).toBe(1);
+  });
+
+  it('tries again what failed by chance, such as a deadlock', async () => {
+    const { write, written, commits } = failingTransactions('chance', {}, [new Error('deadlock'), new Error('deadlock')]);
+    expect(await Promise.all([write('a'), write('b')])).toEqual(['a done', 'b done']);
+    expect(written).toEqual([['a', 'b']]);
+    expect(commits.counts.writes).toBe(2);
+  });
+
+  it('gives up after six deadlocks', async () => {
+    const { write, begun } = failingTransactions(
+      'chance',
+      {},
+      Array.from({ length: 9 }, () => new Error('deadlock')),
+    );
+    await expect(write('a')).rejects.toThrow('deadlock');
+    expect(begun()).toBe(6);
+  });
+
+  it('writes at most 500 in one transaction, so that the first of them does not wait for all', async () => {
+    const { write, written } = failingTransactions('statement', {});
+    await Promise.all(Array.from({ length: 1200 }, (_, i) => write(`w${i}`)));
+    expect(written.map(({ length }) => length)).toEqual([500, 500, 200]);
+  });
+
+  it('refuses what would make the queue longer than 20000: a database that hangs must not fill the memory', async () => {
+    const { write, finishAll, commits } = heldTransactions();
+    void write('first');
+    await turns();
+    const waiting = Array.from({ length: 20_000 }, () => write('more'));
+    await expect(write('too many')).rejects.toThrow('20000 writes wait already');
+    finishAll();
+    await Promise.all(waiting);
+    expect(commits.counts.writes).toBe(20_001);
   });
 
   it('is idle only when nothing is queued or being written', async () => {
