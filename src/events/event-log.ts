@@ -43,7 +43,7 @@ export class EventLog {
   readonly #feed: EventFeed;
   readonly #writer: EventWriter;
   readonly #pruning: Pruning;
-  readonly #subscriptions = new Set<EventSubscription>();
+  readonly #subscriptions = new Set<FeedSubscription>();
 
   private constructor(parts: EventLogParts, newest: number) {
     const { store, clock, log, keepDays } = parts;
@@ -110,6 +110,6 @@ export class EventLog {
     await this.#pruning.close();
     await this.#writer.close();
     await this.#feed.close();
-    for (const subscription of this.#subscriptions) subscription.close();
+    for (const subscription of this.#subscriptions) subscription.end();
   }
 }

@@ -20,14 +20,15 @@ export interface LabEvent extends NewEvent {
 }
 
 export interface EventFilter {
-  /** Exact kinds, or all of a noun: `boot.*`. */
+  /** Exact kinds, or all of a noun: `boot.*`. An empty list is no condition. */
   readonly kinds?: readonly string[];
   readonly machine?: string;
   readonly attempt?: string;
   /** This one and worse. */
   readonly severity?: Severity;
-  /** A text that the kind, the machine or the detail holds. */
+  /** A text that the kind, the machine or the detail holds; the case of letters does not count. */
   readonly q?: string;
+  /** Both belong to the time asked for. */
   readonly sinceMs?: number;
   readonly untilMs?: number;
 }

@@ -31,12 +31,13 @@ export class FeedSubscription implements EventSubscription {
   /** It was too slow: what is told meanwhile is left out until it comes back for more. */
   #overflowed = false;
   #closed = false;
+  #isEnding = false;
   #wake: (() => void) | undefined;
 
   constructor(parts: SubscriptionParts) {
     this.#parts = parts;
     // From here on, not from the first read: nothing of the time between may be missing.
-    if (parts.after === undefined) parts.feed.listen(this);
+    if (parts.after === undefined) this.#listen();
     this.#items = this.#read();
   }
 
@@ -53,6 +54,13 @@ export class FeedSubscription implements EventSubscription {
     this.#parts.onClose();
   }
 
+  /** The service ends: what waits is still read, and nothing comes after it. */
+  end(): void {
+    this.#isEnding = true;
+    this.#parts.feed.leave(this);
+    this.#wake?.();
+  }
+
   onEvent(event: LabEvent): void {
     if (this.#overflowed || !matchesFilter(this.#parts.filter, event)) return;
     if (this.#queue.length >= this.#parts.queueLimit) {
@@ -60,6 +68,10 @@ export class FeedSubscription implements EventSubscription {
       this.#queue = [];
     } else this.#queue.push(event);
     this.#wake?.();
+  }
+
+  #listen(): void {
+    if (!this.#closed && !this.#isEnding) this.#parts.feed.listen(this);
   }
 
   async *#read(): AsyncGenerator<EventItem, void, void> {
@@ -75,16 +87,16 @@ export class FeedSubscription implements EventSubscription {
     const { feed, store, filter } = this.#parts;
     let cursor = after;
     let isLive = false;
-    while (!this.#closed && !isLive) {
+    while (!this.#closed && !this.#isEnding && !isLive) {
       if (!(await this.#keepsAllAfter(cursor))) {
-        feed.listen(this);
+        this.#listen();
         yield { kind: 'reset', newest: feed.newest };
         return;
       }
       const upTo = feed.newest;
       // The last page is read while the queue gathers already what comes after it.
       isLive = upTo - cursor <= pageLimit;
-      if (isLive && !this.#closed) feed.listen(this);
+      if (isLive) this.#listen();
       const events =
         cursor === upTo ? [] : await store.page({ ...filter, after: cursor, before: upTo + 1, order: 'oldest-first', limit: pageLimit });
       for (const event of events) {
@@ -110,6 +122,7 @@ export class FeedSubscription implements EventSubscription {
         this.#overflowed = false;
         yield { kind: 'reset', newest: this.#parts.feed.newest };
       } else if (event === undefined) {
+        if (this.#isEnding) return;
         const { promise, resolve } = Promise.withResolvers<void>();
         this.#wake = resolve;
         await promise;

@@ -17,6 +17,10 @@ function patched(text: string, diff: string): string {
   return result;
 }
 
+function many(word: string): string {
+  return Array.from({ length: 20_000 }, (_, number) => `${word} ${number}\n`).join('');
+}
+
 const lines = fc.array(fc.constantFrom('a', 'b', 'c', '', '-x', '+y', '\\ No'), { maxLength: 12 });
 const texts = fc.tuple(lines, fc.boolean()).map(([all, ends]) => all.join('\n') + (ends && all.length > 0 ? '\n' : ''));
 
@@ -35,7 +39,6 @@ describe('unifiedDiff', () => {
     ['', 'no end'],
     ['no end', 'no end'],
   ])('also of texts that share next to nothing (%j, %j), within a moment', (fromEnd, toEnd) => {
-    const many = (word: string): string => Array.from({ length: 20_000 }, (_, number) => `${word} ${number}\n`).join('');
     const [from, to] = [many('old') + fromEnd, many('new') + toEnd];
     const startedMs = performance.now();
     const diff = unifiedDiff('menu.lst', { text: from, label: 'a' }, { text: to, label: 'b' });
