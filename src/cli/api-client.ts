@@ -167,7 +167,7 @@ export class ApiClient {
     if (status < 200 || status >= 300) throw new ApiProblem(status, await this.#problem(response), request);
     const text = await this.#text(response);
     const { etag } = headers;
-    const body = isJson(response) ? parseJson(text, request) : text;
+    const body = text === '' ? undefined : isJson(response) ? parseJson(text, request) : text;
     return { status, body: body as Body, headers, ...(etag !== undefined && { etag }) };
   }
 

@@ -2,6 +2,13 @@ import { formatApiAddress } from './api-address.ts';
 import type { ApiAddress } from './api-address.ts';
 import { CliError } from './cli-error.ts';
 
+/** Nobody listens there. */
+export class NoServiceError extends CliError {
+  constructor(message: string, next: string) {
+    super('failed', message, next);
+  }
+}
+
 /** What went wrong on the way to a service, with what to do about it. */
 export function connectionFailure(error: Error, address: ApiAddress): Error {
   if (error instanceof CliError || error.name === 'AbortError') return error;
@@ -9,7 +16,7 @@ export function connectionFailure(error: Error, address: ApiAddress): Error {
   const where = formatApiAddress(address);
   const start = `Start one with virtdom serve, or say where it is with --server or VIRTDOM_SERVER`;
   const fail = (message: string, next: string): CliError => new CliError('failed', message, next, { cause: error });
-  if (code === 'ENOENT' || code === 'ECONNREFUSED') return new CliError('failed', `no service runs at ${where}`, start);
+  if (code === 'ENOENT' || code === 'ECONNREFUSED') return new NoServiceError(`no service runs at ${where}`, start);
   if (code === 'EACCES')
     return fail(`${where} is not open to you`, 'Run this as root, or as the user of the service, or log in over the network');
   if (code === 'ENOTSOCK') return fail(`${where} is no socket`, start);

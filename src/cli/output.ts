@@ -95,8 +95,10 @@ function writeItems<Item>(terminal: Voice, form: OutputForm, view: View<Item>, i
       return terminal.out(items.map((item) => `${jsonText(item)}\n`).join(''));
     case 'yaml':
       return writeText(terminal, yamlText(items));
-    case 'name':
-      return writeText(terminal, items.map((item) => `${view.name(item)}\n`).join(''));
+    case 'name': {
+      const names = items.map(view.name).map((name) => (terminal.columns === undefined ? name : printable(name)));
+      return terminal.out(names.map((name) => `${name}\n`).join(''));
+    }
     case 'table':
     case 'wide': {
       const columns = columnsOf(form, view);
