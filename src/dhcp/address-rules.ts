@@ -6,7 +6,9 @@ import type { AddressPool } from './address-pool.ts';
 import type { AddressSupply } from './address-supply.ts';
 import type { AddressRights } from './boot-advisor.ts';
 
-/** A declined address is left alone for so long by the machine that it is reserved for: anybody can forge one DECLINE. */
+/** A declined address is left alone for so long; the RFC leaves it to us. */
+export const declineMs = 10 * 60_000;
+/** And for so long by the machine that it is reserved for: one DECLINE, which anybody can forge, must not keep it from booting. */
 const RESERVED_DECLINE_MS = 10_000;
 
 /** What may be given to a client that asks for any address. */
@@ -75,7 +77,7 @@ export class AddressRules {
   /** Why even the machine that an address is kept for cannot have it now. A stale lease of another machine is no reason. */
   #obstacle(mac: Mac, address: number, rights: AddressRights): string | undefined {
     const lease = this.#supply.leases.at(address);
-    const ageMs = lease?.state === 'declined' ? this.#clock.now() - lease.grantedMs : RESERVED_DECLINE_MS;
+    const ageMs = lease?.state === 'declined' ? this.#clock.now() - (lease.expiresMs - declineMs) : RESERVED_DECLINE_MS;
     if (ageMs >= 0 && ageMs < RESERVED_DECLINE_MS) return 'the reserved address was declined: another host answers on it';
     if (lease !== undefined && lease.mac !== mac && lease.state === 'bound' && rights.addressInUse(lease.address)) {
       return 'the reserved address is in live use by another machine';

@@ -4,14 +4,12 @@ import { formatIpv4, ipv4Number, type Ipv4 } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Subnet } from '../model/subnet.ts';
-import { AddressRules, type ClaimResult, type ClaimState, type OfferResult } from './address-rules.ts';
+import { AddressRules, declineMs, type ClaimResult, type ClaimState, type OfferResult } from './address-rules.ts';
 import { AddressSupply } from './address-supply.ts';
 import type { AddressRights } from './boot-advisor.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { LeaseStore, LeaseWrite } from './lease-store.ts';
 
-/** A declined address is left alone for so long; the RFC leaves it to us. */
-const DECLINE_MS = 10 * 60_000;
 const RELOAD_RETRY_MS = 5000;
 
 export interface LeaseBookParts {
@@ -144,31 +142,36 @@ export class LeaseBook {
     { hostName, leaseSeconds = subnet.leaseSeconds }: { readonly hostName?: string; readonly leaseSeconds?: number } = {},
   ): Promise<GrantResult> {
     const nowMs = this.#clock.now();
+    const { leases } = this.#supply;
+    const before = leases.at(address);
     const lease: Lease = {
       address: formatIpv4(address),
       subnet: subnet.name,
       mac,
       state: 'bound',
-      grantedMs: nowMs,
+      grantedMs: after(before, nowMs),
       expiresMs: nowMs + leaseSeconds * 1000,
       ...(hostName === undefined ? {} : { hostName }),
     };
-    const { leases } = this.#supply;
-    const before = leases.at(address);
     const had = leases.ofClient(subnet.name, mac);
     const elsewhere = had !== undefined && had.address !== lease.address && had.state === 'bound' ? had : undefined;
+    const left = elsewhere === undefined ? undefined : released(elsewhere, nowMs);
     this.#supply.withdraw(mac, subnet.name, address);
-    if (elsewhere !== undefined) this.#supply.enter(released(elsewhere, nowMs));
+    if (left !== undefined) this.#supply.enter(left);
     this.#supply.enter(lease);
     let standing: readonly Lease[];
     try {
-      standing = await this.#commit([writeOf(lease, before), ...(elsewhere === undefined ? [] : [{ lease: released(elsewhere, nowMs) }])]);
+      standing = await this.#commit([writeOf(lease, before), ...(left === undefined ? [] : [{ lease: left }])]);
     } catch (error) {
-      this.#takeBack(lease, before, elsewhere);
+      this.#takeBack(lease, before);
+      if (left !== undefined) this.#takeBack(left, elsewhere);
       this.#supply.offer(mac, subnet, address);
       throw error;
     }
-    if (!standing.some((other) => other.address === lease.address && other.mac !== mac)) return { kind: 'granted', lease };
+    const other = standing.find((each) => each.address === lease.address);
+    if (other === undefined || (other.mac === mac && other.expiresMs >= lease.expiresMs)) return { kind: 'granted', lease };
+    // Its own, of another server a moment ago: that one is known now.
+    if (other.mac === mac) return this.grant(mac, subnet, address, { leaseSeconds, ...(hostName !== undefined && { hostName }) });
     this.#supply.collided(address);
     return { kind: 'taken', reason: 'another server gave the address to another client' };
   }
@@ -193,8 +196,8 @@ export class LeaseBook {
       subnet: subnet.name,
       mac,
       state: 'declined',
-      grantedMs: nowMs,
-      expiresMs: nowMs + DECLINE_MS,
+      grantedMs: after(lease, nowMs),
+      expiresMs: nowMs + declineMs,
     });
     return true;
   }
@@ -210,7 +213,7 @@ export class LeaseBook {
       const [standing] = await this.#commit([{ lease: end }]);
       return standing === undefined ? { kind: 'removed', lease } : { kind: 'renewed', lease: standing };
     } catch (error) {
-      this.#takeBack(end, lease, undefined);
+      this.#takeBack(end, lease);
       throw error;
     }
   }
@@ -302,12 +305,12 @@ export class LeaseBook {
     });
   }
 
-  #takeBack(lease: Lease, before: Lease | undefined, elsewhere: Lease | undefined): void {
+  /** It was not written. What came over it meanwhile stays. */
+  #takeBack(lease: Lease, before: Lease | undefined): void {
     const address = ipv4Number(lease.address);
     if (this.#supply.leases.at(address) !== lease) return;
     this.#supply.leases.delete(address);
     if (before !== undefined) this.#supply.enter(before);
-    if (elsewhere !== undefined) this.#supply.enter(elsewhere);
   }
 }
 
@@ -317,6 +320,10 @@ function released(lease: Lease, nowMs: number): Lease {
 
 function writeOf(lease: Lease, before: Lease | undefined): LeaseWrite {
   return before === undefined || before.mac === lease.mac ? { lease } : { lease, over: before };
+}
+
+function after(before: Lease | undefined, nowMs: number): number {
+  return Math.max(nowMs, (before?.grantedMs ?? 0) + 1);
 }
 
 /** Of two leases of one client on one address, a release is newer than what it ends. */

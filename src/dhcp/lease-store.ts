@@ -11,8 +11,8 @@ export interface LeaseStore {
   load(): Promise<readonly Lease[]>;
   /**
    * Writes them in order and resolves after the sync to disk. An address that a lease of another client holds is left alone,
-   * unless that is the one of `over`: another server on the same database gave it away. So is one whose release or decline
-   * comes after a newer lease of the same client. Returns the leases that stand at the addresses that were left alone.
+   * unless that is the one of `over`: another server on the same database gave it away. So is one that the same client has
+   * by a newer lease (`grantedMs`). Returns the leases that stand at the addresses that were left alone.
    */
   commit(writes: readonly LeaseWrite[]): Promise<readonly Lease[]>;
   /**

@@ -10,7 +10,7 @@ export interface Lease {
   /** The client's host name where it sent one. */
   readonly hostName?: string;
   readonly state: 'bound' | 'released' | 'declined';
-  /** Wall-clock milliseconds. */
+  /** Wall-clock milliseconds. No two leases of an address have the same: where the clock was set back, it is one more. */
   readonly grantedMs: number;
   readonly expiresMs: number;
 }

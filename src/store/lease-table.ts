@@ -71,8 +71,7 @@ async function upsert(database: Kysely<Tables>, writes: readonly LeaseWrite[]): 
           row.or([
             row.and([
               row('lease.mac', '=', row.ref('excluded.mac')),
-              // What ends a lease does not end the newer one that the same client got of another server.
-              row.or([row('excluded.state', '=', 'bound'), row('lease.granted_ms', '<=', row.ref('excluded.granted_ms'))]),
+              row('lease.granted_ms', '<=', row.ref('excluded.granted_ms')),
             ]),
             ...overruled.map(({ address, mac, grantedMs }) =>
               row.and({ 'lease.address': address, 'lease.mac': mac, 'lease.granted_ms': grantedMs }),

@@ -101,7 +101,7 @@ export class SharedLeases {
   #accept({ lease, over }: LeaseWrite): boolean {
     const before = this.stored.get(lease.address);
     const isOver = before !== undefined && over?.mac === before.mac && over.grantedMs === before.grantedMs;
-    const isOwn = before?.mac === lease.mac && (lease.state === 'bound' || before.grantedMs <= lease.grantedMs);
+    const isOwn = before?.mac === lease.mac && before.grantedMs <= lease.grantedMs;
     if (before !== undefined && !isOver && !isOwn) return false;
     this.stored.set(lease.address, lease);
     return true;
