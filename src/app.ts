@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { startAdmin } from './admin.ts';
 import { BootDesk } from './boot/boot-desk.ts';
 import type { BootEvent } from './boot/boot-event.ts';
 import type { BootObjects } from './boot/boot-facts.ts';
@@ -27,6 +28,8 @@ const maxProblemsTold = 20;
 
 export interface AppParts {
   readonly config: Config;
+  /** Of virtdom. */
+  readonly version: string;
   readonly clock: Clock;
   readonly log: Log;
   /** Called where the service can no longer do its work and has to end. */
@@ -43,7 +46,7 @@ export interface App {
  * serves people. Where one cannot start, those before it are closed again.
  * @throws BindFailure, ConfigError, InstanceLockError, StoreError, TemplatesError
  */
-export async function startApp({ config, clock, log, onFailure }: AppParts): Promise<App> {
+export async function startApp({ config, version, clock, log, onFailure }: AppParts): Promise<App> {
   await using started = new AsyncDisposableStack();
   const lock = takeInstanceLock(join(config.stateDir, 'virtdom.lock'));
   started.defer(() => lock.release());
@@ -121,6 +124,21 @@ export async function startApp({ config, clock, log, onFailure }: AppParts): Pro
   );
   started.defer(() => templateWatch.close());
 
+  const admin = await startAdmin({
+    config,
+    version,
+    store,
+    objects,
+    unknownClients,
+    subnets,
+    servers,
+    templates,
+    events,
+    audit,
+    clock,
+    log,
+  });
+  started.use(admin);
   void tellTemplateProblems(servers.desk, log);
 
   const { machines } = objects.current;

@@ -18,10 +18,10 @@ export function addServeCommand(program: Command): void {
     .command('serve')
     .description('answer DHCP, TFTP, HTTP and NFS until told to stop')
     .addOption(configOption())
-    .action((options: { config: string }) => serve(options.config));
+    .action((options: { config: string }) => serve(options.config, program.version() ?? '0'));
 }
 
-async function serve(file: string): Promise<void> {
+async function serve(file: string, version: string): Promise<void> {
   const config = loadConfig(file);
   // Said while it can be said with its line, before anything is made.
   const beginning = isNew(config) ? objectsOfFile(config) : undefined;
@@ -35,7 +35,7 @@ async function serve(file: string): Promise<void> {
   ended.promise.catch(() => {});
   // Loaded late: `virtdom --help` needs none of it.
   const { startApp } = await import('../app.ts');
-  const app = await startApp({ config, clock: systemClock, log, onFailure: ended.reject });
+  const app = await startApp({ config, version, clock: systemClock, log, onFailure: ended.reject });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       log.info({ signal }, 'stopping');

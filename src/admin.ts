@@ -1,0 +1,115 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ApiServer } from './api/api-server.ts';
+import type { ControlPlane } from './api/control-plane.ts';
+import { FirstAdmin } from './api/first-admin.ts';
+import { PasswordHasher } from './api/password.ts';
+import { TaskRunner } from './api/task-runner.ts';
+import type { BootServers } from './boot-servers.ts';
+import type { Clock } from './clock.ts';
+import type { Config } from './config.ts';
+import type { AuditLog } from './events/audit-log.ts';
+import type { EventLog } from './events/event-log.ts';
+import { deleteInThread, verifyInThread } from './images/maintain-in-thread.ts';
+import type { Log } from './log.ts';
+import { MachineList } from './machines/machine-list.ts';
+import { Machines } from './machines/machines.ts';
+import type { ObjectBook } from './machines/object-book.ts';
+import type { UnknownClients } from './machines/unknown-clients.ts';
+import type { ServedSubnets } from './served-subnets.ts';
+import type { Store } from './store/store.ts';
+import type { TemplateLibrary } from './templates/template-library.ts';
+
+export interface AdminParts {
+  readonly config: Config;
+  readonly version: string;
+  readonly store: Store;
+  readonly objects: ObjectBook;
+  readonly unknownClients: UnknownClients;
+  readonly subnets: ServedSubnets;
+  readonly servers: Pick<BootServers, 'desk' | 'leases' | 'images'>;
+  readonly templates: TemplateLibrary;
+  readonly events: EventLog;
+  readonly audit: AuditLog;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The side that people and their programs use. What serves machines knows nothing of it. */
+export async function startAdmin(parts: AdminParts): Promise<AsyncDisposable> {
+  await using started = new AsyncDisposableStack();
+  const { config, store, clock, log, version } = parts;
+  const tasks = await TaskRunner.open({ store: store.tasks, clock, log, serverId: config.serverName });
+  started.defer(() => tasks.close());
+  const hasher = new PasswordHasher();
+  const { port, address, certificate, key } = config.api;
+  const firstAdmin = await FirstAdmin.open({
+    accounts: store.accounts,
+    hasher,
+    clock,
+    log,
+    file: join(config.runtimeDir, 'first-admin'),
+    origin: `${certificate === undefined ? 'http' : 'https'}://${address}:${port ?? 8443}`,
+  });
+  const server = await ApiServer.start(controlPlane(parts, { tasks, hasher, firstAdmin }), {
+    version,
+    socket: join(config.runtimeDir, 'api.sock'),
+    ...(port !== undefined && { tcp: { address, port, ...tlsOf(certificate, key) } }),
+  });
+  started.defer(() => server.close());
+  return started.move();
+}
+
+function controlPlane(
+  { config, store, objects, unknownClients, subnets, servers, templates, events, audit, clock, log }: AdminParts,
+  accounts: Pick<ControlPlane, 'tasks' | 'hasher' | 'firstAdmin'>,
+): ControlPlane {
+  const { desk, leases, images } = servers;
+  const folder = join(config.stateDir, 'images');
+  const startedMs = clock.now();
+  const removeLeases = async (macs: readonly string[]): Promise<number> => (await leases.removeOf(new Set(macs), desk)).length;
+  return {
+    ...accounts,
+    clock,
+    log,
+    objects,
+    machines: new Machines({ book: objects, unknown: unknownClients, leases: { removeLeases } }),
+    machineList: new MachineList({ book: objects, boots: desk, unknown: unknownClients }),
+    unknown: unknownClients,
+    boots: desk,
+    archive: store.archive,
+    templates,
+    events,
+    audit,
+    leases: {
+      list: () => leases.list(),
+      addressOf: (mac) => leases.addressOf(mac),
+      remove: (address, force) => leases.remove(address, desk, { force }),
+    },
+    images: {
+      list: () => images.list(),
+      newest: (image) => images.newest(image),
+      delete: (ref, usedBy) => deleteInThread(folder, ref, usedBy),
+      verify: (ref, onProgress, signal) => verifyInThread(folder, ref, onProgress, signal),
+    },
+    accounts: store.accounts,
+    idempotency: store.idempotency,
+    health() {
+      const database = store.health();
+      if (database.kind === 'failing')
+        return { state: 'degraded', reason: `the database fails: ${database.reason}`, sinceMs: database.sinceMs };
+      const [unserved] = subnets.unserved;
+      if (unserved !== undefined)
+        return { state: 'degraded', reason: `subnet ${unserved[0]} is not served: ${unserved[1]}`, sinceMs: startedMs };
+      return { state: 'ok', reason: 'serving', sinceMs: startedMs };
+    },
+  };
+}
+
+function tlsOf(
+  certificate: string | undefined,
+  key: string | undefined,
+): { readonly tls: { readonly certificate: string; readonly key: string } } | undefined {
+  if (certificate === undefined || key === undefined) return undefined;
+  return { tls: { certificate: readFileSync(certificate, 'utf8'), key: readFileSync(key, 'utf8') } };
+}
