@@ -4,7 +4,7 @@ type Part = 'write' | 'listen';
 
 export interface HealthParts {
   readonly clock: Clock;
-  /** Undefined when all is well again. Not called twice with the same reason. */
+  /** With what went wrong first, and undefined when all is well again: in turns. */
   readonly tell: (reason: string | undefined) => void;
   /** A write that changes nothing. */
   readonly probe: () => Promise<void>;
@@ -16,7 +16,7 @@ const probeMs = 1000;
 export class Health {
   readonly #parts: HealthParts;
   readonly #reasons = new Map<Part, string>();
-  #told: string | undefined;
+  #failing = false;
   #probing: Timer | undefined;
   #closed = false;
 
@@ -52,9 +52,10 @@ export class Health {
   }
 
   #tell(): void {
-    const reason = this.#reasons.get('write') ?? this.#reasons.get('listen');
-    if (reason === this.#told || this.#closed) return;
-    this.#told = reason;
+    const [reason] = this.#reasons.values();
+    const failing = reason !== undefined;
+    if (failing === this.#failing || this.#closed) return;
+    this.#failing = failing;
     this.#parts.tell(reason);
   }
 }

@@ -1,5 +1,7 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { systemClock } from '../clock.ts';
+import { DropLog } from '../log.ts';
 import type { Log } from '../log.ts';
 import { storeAreas } from './areas.ts';
 import type { StoreAreas } from './areas.ts';
@@ -44,6 +46,7 @@ export async function openStoreIn(program: URL, { database, serverId, log, onFai
   if (!isPostgres(database)) makeFile(database);
   const name = databaseName(database);
   const followers = new Followers(log);
+  const drops = new DropLog(log, systemClock);
   let health: StoreHealth = { kind: 'ok' };
   const notices: StoreNotices = {
     heard: (area, payloads) => followers.heard(area, payloads),
@@ -53,7 +56,7 @@ export async function openStoreIn(program: URL, { database, serverId, log, onFai
       if (reason === undefined) log.info({ database: name }, 'the database is back');
       else log.error({ database: name, reason }, 'the database fails: nothing is promised that cannot be kept');
     },
-    unreadable: (message, reason) => log.warn({ database: name, message, reason }, 'another program notifies on our channel'),
+    unreadable: (message, reason) => drops.drop('another program notifies on our channel', { database: name, message, problem: reason }),
   };
   const open = (use: StoreWorkerData['use'], onDeath: StoreThreadParts['onDeath']): Promise<StoreThread> =>
     StoreThread.open({ program, data: { use, database, serverId }, name, notices, onDeath });
@@ -74,6 +77,7 @@ export async function openStoreIn(program: URL, { database, serverId, log, onFai
   const close = async (): Promise<void> => {
     await reader.close(new StoreError('store-closed', `the store of ${name} is closed`));
     await writer.close();
+    drops.close();
   };
   return {
     ...storeAreas({ writer, reader, followers }),
