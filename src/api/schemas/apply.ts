@@ -18,8 +18,9 @@ export const applySchema = shape(
   'Objects to be as they are written here.',
   {
     documents: listOf('The objects.', documentSchema, maxDocuments),
-    prune: optional(Type.Boolean({ description: 'Also delete objects of these kinds that are not written here.', examples: [false] })),
-    kinds: optional(listOf('What `prune` may delete; all kinds without it.', oneOf('A kind.', objectKinds), 3)),
+    prune: optional(
+      Type.Boolean({ description: 'Also delete objects that are not written here, of the kinds that are.', examples: [false] }),
+    ),
   },
   { documents: [{ kind: 'Machine', name: 'post01', nics: [{ mac: '52:54:00:00:00:01' }], profile: 'dom0' }] },
 );

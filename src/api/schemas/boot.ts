@@ -5,7 +5,7 @@ import { eventSchema } from './event.ts';
 import { count, listOf, objectName, oneOf, optional, shape, standing, text, time, yes } from './fields.ts';
 import { pageOf, pageQuery } from './page.ts';
 
-export const bootStates = ['booting', 'stuck', 'up', 'local', 'handed-over', 'failed'] as const;
+export const bootStates = ['booting', 'waiting', 'stuck', 'up', 'local', 'handed-over', 'failed'] as const;
 
 const seconds = (description: string) => Type.Number({ minimum: 0, description, examples: [1.25] });
 

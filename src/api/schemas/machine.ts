@@ -85,7 +85,7 @@ export const machineQuerySchema = shape('Which machines.', {
   subnet: optional(objectName('Seen on this subnet.', 'lab')),
   label: optional(text('`rack=a3`, or `rack` for any value; several with commas between: all must fit.', 'rack=a3')),
   q: optional(text('A text that the name, a MAC, an address, the UUID, the role or a label holds.', 'post0')),
-  sort: optional(text('A field, falling with a dash before it: name, state, since, profile, role, lastBootAt, lastSeenAt.', '-lastBootAt')),
+  sort: optional(text('A field, falling with a dash before it: name, state, since, lastBootAt.', '-lastBootAt')),
 });
 
 const { name: _name, ...changeable } = machineFields;
@@ -226,29 +226,50 @@ export const machineFilesSchema = shape(
 );
 export type MachineFiles = Static<typeof machineFilesSchema>;
 
+const origins = ['machine', 'profile', 'subnet', 'default', 'image', 'one-shot', 'lease', 'last-boot'] as const;
+const origin = {
+  value: Type.Unknown({ description: 'The value.', examples: ['ttyS0'] }),
+  origin: oneOf('Where it was set.', origins),
+  object: optional(text('On which object, or who asked.', 'profile/dom0')),
+};
 export const explanationSchema = shape(
   'What a machine would boot now and why: every value with its origin.',
   {
     machine: objectName('Of whom.', 'post01'),
-    decision: shape('What it would get.', {
-      kind: text('boot, local, lease, pending or ignore.', 'boot'),
+    known: yes('Whether it is a machine of ours.'),
+    decision: shape('What it would get if it were switched on now.', {
+      kind: oneOf('In a word; `undecided` where there is no subnet to decide for.', [
+        'boot',
+        'wait',
+        'local',
+        'lease',
+        'ignore',
+        'undecided',
+      ]),
       reason: text('Why.', 'profile dom0 of the machine', 4096),
     }),
+    running: optional(
+      shape('A boot that goes on: it keeps what it began with.', {
+        boot: text('Which, in /boots.', 'b-01J8ZC'),
+        profile: objectName('By which profile.', 'dom0'),
+        image: optional(text('Into which image.', 'dom0@3')),
+      }),
+    ),
     values: listOf(
       'What it rests on.',
       shape('A value.', {
         name: text('Which.', 'parameters.serial'),
-        value: Type.Unknown({ description: 'The value that counts.', examples: ['ttyS0'] }),
-        origin: oneOf('Where it was set.', ['machine', 'profile', 'subnet', 'default', 'one-shot', 'client', 'server']),
-        object: optional(text('On which object.', 'profile/dom0')),
-        note: optional(text('What else is to be known: what it hides, why it counts.', 'hides the 9600 of profile/dom0', 4096)),
+        ...origin,
+        note: optional(text('What else is to be known.', 'the newest version that is published', 4096)),
+        shadowed: listOf('What would count if this value were not there, the next first.', shape('A value that is hidden.', origin)),
       }),
     ),
   },
   {
     machine: 'post01',
+    known: true,
     decision: { kind: 'boot', reason: 'profile dom0 of the machine' },
-    values: [{ name: 'profile', value: 'dom0', origin: 'machine', object: 'machine/post01' }],
+    values: [{ name: 'profile', value: 'dom0', origin: 'machine', object: 'machine/post01', shadowed: [] }],
   },
 );
 export type Explanation = Static<typeof explanationSchema>;

@@ -1,0 +1,138 @@
+import cookie from '@fastify/cookie';
+import swagger from '@fastify/swagger';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import fastify from 'fastify';
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify';
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { controlAccess } from './access-control.ts';
+import { keepAuditTrail } from './audit-trail.ts';
+import { Authenticator } from './authenticator.ts';
+import type { ControlPlane } from './control-plane.ts';
+import { EventStreams } from './event-stream.ts';
+import { keepAnswers } from './idempotency.ts';
+import { LoginLimit } from './login-limit.ts';
+import { openApiOptions } from './open-api.ts';
+import { PasswordHasher } from './password.ts';
+import { ProblemError, problemBody, problemOf } from './problems.ts';
+import { RouteTable } from './route-table.ts';
+import { addRoutes } from './routes/all-routes.ts';
+import { eventResource } from './routes/event-resource.ts';
+import { compileValidator } from './validation.ts';
+
+export interface ApiOptions {
+  /** Who is at the other end of a unix socket; `undefined` on any other connection. */
+  readonly peerUid?: (socket: Socket) => number | undefined;
+  /** Of this process. */
+  readonly ownUid?: number;
+  /** Clients that follow the events at once. */
+  readonly streams?: number;
+  /** Of virtdom, for /health and the OpenAPI document. */
+  readonly version?: string;
+}
+
+export type Api = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+/** What the routes share beside the control plane. */
+export interface ApiParts {
+  readonly authenticator: Authenticator;
+  readonly hasher: PasswordHasher;
+  readonly streams: EventStreams;
+  readonly version: string;
+}
+
+const bodyLimit = 64 * 1024;
+const maxParamLength = 300;
+
+/** The REST API without a listener. Nothing of the plane is touched before the first request. */
+export async function buildApi(plane: ControlPlane, options: ApiOptions = {}): Promise<Api> {
+  const hasher = plane.hasher ?? new PasswordHasher();
+  const authenticator = new Authenticator({
+    accounts: plane.accounts,
+    hasher,
+    limit: new LoginLimit(plane.clock),
+    clock: plane.clock,
+    ownUid: options.ownUid ?? process.getuid?.() ?? -1,
+  });
+  const streams = new EventStreams({ events: plane.events, clock: plane.clock, limit: options.streams ?? 200, resourceOf: eventResource });
+  const table = new RouteTable();
+  const app = fastify({
+    logger: false,
+    bodyLimit,
+    routerOptions: { maxParamLength, ignoreTrailingSlash: false },
+    genReqId: () => `req-${randomBytes(6).toString('hex')}`,
+    frameworkErrors: (error, request, reply) => void answerProblem(error, request, reply),
+    ajv: { customOptions: {} },
+  }).withTypeProvider<TypeBoxTypeProvider>();
+
+  app.setValidatorCompiler(compileValidator);
+  // Answers are made field by field in the routes; the tests compare each with its schema.
+  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+  app.removeContentTypeParser('text/plain');
+  app.addContentTypeParser('application/merge-patch+json', { parseAs: 'string' }, app.getDefaultJsonParser('error', 'error'));
+  app.addHook('onRoute', (route) => table.add(route));
+  app.setErrorHandler(answerProblem);
+  app.setNotFoundHandler((request, reply) => answerProblem(table.notFound(request.method, request.url), request, reply));
+
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    plane.log.info(
+      {
+        requestId: request.id,
+        method: request.method,
+        path: pathOf(request.originalUrl),
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime),
+        actor: request.actor?.name,
+      },
+      'request',
+    );
+  });
+  app.addHook('preValidation', async (request) => {
+    if (request.routeOptions.config.emptyBody === true) request.body ??= {};
+  });
+  await app.register(cookie);
+  keepAuditTrail(app, { audit: () => plane.audit, events: () => plane.events, clock: plane.clock, log: plane.log });
+  controlAccess(app, { authenticator, peerUid: options.peerUid ?? (() => undefined) });
+  keepAnswers(app, { store: plane.idempotency, clock: plane.clock, log: plane.log });
+  const version = options.version ?? '0.0.0';
+  await app.register(swagger, openApiOptions(version));
+  addRoutes(app, plane, { authenticator, hasher, streams, version });
+  app.addHook('preClose', async () => streams.close());
+  return app;
+
+  function answerProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    let problem = problemOf(error);
+    if (problem === undefined) {
+      plane.log.error({ err: error, requestId: request.id, method: request.method, path: pathOf(request.originalUrl) }, 'a request failed');
+      problem = new ProblemError('internal', 'virtdom failed; its log says why, under the requestId.');
+    }
+    const { headers = {} } = problem.parts;
+    return reply
+      .code(problem.status)
+      .headers(headers)
+      .type('application/problem+json; charset=utf-8')
+      .send(JSON.stringify(problemBody(problem, pathOf(request.originalUrl), request.id)));
+  }
+}
+
+/** Without the query, which is of no use here and might hold anything. */
+function pathOf(url: string): string {
+  return url.split('?', 1)[0]?.slice(0, 1024) ?? '';
+}

@@ -1,0 +1,38 @@
+import type { ObjectSnapshot } from '../../machines/object-state.ts';
+import type { Api } from '../build-api.ts';
+import type { ControlPlane } from '../control-plane.ts';
+import { holds } from '../listing.ts';
+import { profilePageSchema, profileQuerySchema, profileSchema, profileWriteSchema } from '../schemas/profile.ts';
+import type { ProfileResource } from '../schemas/profile.ts';
+import { addWholeObjectRoutes, storedFields } from './object-routes.ts';
+
+const counts = new WeakMap<ObjectSnapshot, ReadonlyMap<string, number>>();
+
+/** Counted once for each state of the objects. */
+function machinesOf(snapshot: ObjectSnapshot, profile: string): number {
+  let counted = counts.get(snapshot);
+  if (counted === undefined) {
+    const fresh = new Map<string, number>();
+    for (const machine of snapshot.machines)
+      if (machine.profile !== undefined) fresh.set(machine.profile, (fresh.get(machine.profile) ?? 0) + 1);
+    counts.set(snapshot, fresh);
+    counted = fresh;
+  }
+  return counted.get(profile) ?? 0;
+}
+
+export function addProfileRoutes(app: Api, plane: ControlPlane): void {
+  addWholeObjectRoutes<ProfileResource>(app, plane, {
+    kind: 'Profile',
+    noun: 'profiles',
+    one: 'Profile',
+    many: 'Profiles',
+    schema: profileSchema,
+    pageSchema: profilePageSchema,
+    querySchema: profileQuerySchema,
+    writeSchema: profileWriteSchema,
+    resourceOf: (stored, { objects }) =>
+      ({ ...storedFields(stored), machines: machinesOf(objects.current, stored.name) }) as ProfileResource,
+    matches: ({ name, image }, { q }) => holds(q as string | undefined, name, image),
+  });
+}
