@@ -66,7 +66,7 @@ function anyOf(conditions: readonly Condition[]): Condition {
 async function numberConditions(database: Kysely<Tables>, { after, before, sinceMs, untilMs, q }: EventPage): Promise<Condition[]> {
   const lows: number[] = after === undefined ? [] : [after];
   const highs: number[] = before === undefined ? [] : [before];
-  if (q !== undefined) lows.push((await newestNumber(database, 'event')) - searchedEvents);
+  if (isAsked(q)) lows.push((await newestNumber(database, 'event')) - searchedEvents);
   // Events come nearly in the order of their times: whoever is on the wrong side of these two is so with all before or after.
   if (sinceMs !== undefined) {
     const early = database
@@ -100,7 +100,7 @@ function timeConditions({ sinceMs, untilMs }: EventPage): Condition[] {
 
 /** The database lowers both sides, as far as it knows letters: SQLite those of ASCII. */
 function textConditions({ q }: EventPage): Condition[] {
-  if (q === undefined) return [];
+  if (!isAsked(q)) return [];
   const text = `%${escaped(q)}%`;
   // As it stands in JSON: quotes and line ends have a backslash before them.
   const inJson = `%${escaped(JSON.stringify(q).slice(1, -1))}%`;
@@ -109,6 +109,11 @@ function textConditions({ q }: EventPage): Condition[] {
   ];
 }
 
+function isAsked(q: string | undefined): q is string {
+  return q !== undefined && q !== '';
+}
+
+/** SQLite's `lower` ends at a zero. No column has one, and JSON writes it as `\u0000`. */
 function escaped(text: string): string {
-  return text.replaceAll(/[\\%_]/g, String.raw`\$&`);
+  return text.replaceAll('\0', '\u{fffd}').replaceAll(/[\\%_]/g, String.raw`\$&`);
 }

@@ -50,6 +50,7 @@ export function attemptArchiveContract(make: () => Promise<StoreUnderTest>): voi
       expect(await store.now.archive.find('odd')).toEqual(last);
       expect(await store.now.archive.find('id07')).toEqual(thirty[7]);
       expect(await store.now.archive.find('nothing')).toBeUndefined();
+      expect(await store.now.archive.find('\0')).toBeUndefined();
     });
 
     it.each(filters)('%s, are listed newest first, page by page without gaps', async (_, filter, isWanted) => {

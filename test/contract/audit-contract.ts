@@ -56,6 +56,13 @@ export function auditContract(make: () => Promise<StoreUnderTest>): void {
       }
     });
 
+    it('takes an object that no database can write, and is asked for it', async () => {
+      const refused = entry({ object: 'machine/\0', outcome: 'refused' });
+      await audit().append([refused]);
+      const page = await audit().page({ object: 'machine/\0', limit: 10 });
+      expect(page).toEqual([{ ...refused, id: page[0]?.id }]);
+    });
+
     it('is pruned before a time, and no later entry takes the number of one that is gone', async () => {
       await audit().append(Array.from({ length: 1100 }, (_, i) => entry({ atMs: 1000 + i, actor: 'old' })));
       const [last] = await audit().page({ limit: 1 });

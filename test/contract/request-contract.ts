@@ -31,6 +31,7 @@ export function requestContract(make: () => Promise<StoreUnderTest>): void {
 
     it('are given back as they were saved last', async () => {
       expect(await tasks().find('a')).toBeUndefined();
+      expect(await tasks().find('\0')).toBeUndefined();
       await tasks().save(task('a'));
       expect(await tasks().find('a')).toEqual(task('a'));
       const done = task('a', {
