@@ -7,6 +7,7 @@ import type { ApiAddress } from './api-address.ts';
 import { ApiProblem } from './api-problem.ts';
 import type { ProblemBody } from './api-problem.ts';
 import { CliError } from './cli-error.ts';
+import type { Credential } from './credential-file.ts';
 import { connectionFailure } from './connection-failure.ts';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -50,21 +51,21 @@ export function apiPath(parts: TemplateStringsArray, ...values: readonly string[
 /** Speaks with a service over its socket or the network. Answers that are no success become {@link ApiProblem}s. */
 export class ApiClient {
   readonly address: ApiAddress;
-  readonly #token: string | undefined;
+  readonly #credential: Credential | undefined;
   readonly #limits: ClientLimits;
   readonly #agent: Agent | TlsAgent;
 
-  constructor(address: ApiAddress, token?: string, limits: Partial<ClientLimits> = {}) {
-    if (token !== undefined && !isPrivate(address)) {
+  constructor(address: ApiAddress, credential?: Credential, limits: Partial<ClientLimits> = {}) {
+    if (credential !== undefined && !isPrivate(address)) {
       const { host } = new URL(formatApiAddress(address));
       throw new CliError(
         'usage',
-        `a token is not sent over plain HTTP to ${host}: anybody on the way could read it`,
+        `a ${credential.kind} is not shown over plain HTTP to ${host}: anybody on the way could read it`,
         `Use https://${host}`,
       );
     }
     this.address = address;
-    this.#token = token;
+    this.#credential = credential;
     this.#limits = { ...defaultLimits, ...limits };
     const options = { keepAlive: true, maxSockets: 4 };
     this.#agent = address.kind === 'network' && address.secure ? new TlsAgent(options) : new Agent(options);
@@ -154,7 +155,7 @@ export class ApiClient {
         accept: 'application/json, application/problem+json',
         ...(body !== undefined && { 'content-type': 'application/json' }),
         ...(ifMatch !== undefined && { 'if-match': ifMatch }),
-        ...(this.#token !== undefined && { authorization: `Bearer ${this.#token}` }),
+        ...credentialHeaders(this.#credential),
         ...headers,
       },
     };
@@ -193,6 +194,13 @@ export class ApiClient {
   #silence(): string {
     return `${formatApiAddress(this.address)} did not answer within ${this.#limits.timeoutMs / 1000} s`;
   }
+}
+
+/** A change by a session needs a header that no form of another site's page can send. */
+function credentialHeaders(credential: Credential | undefined): OutgoingHttpHeaders {
+  if (credential === undefined) return {};
+  if (credential.kind === 'token') return { authorization: `Bearer ${credential.token}` };
+  return { cookie: credential.cookie, 'x-virtdom-request': 'cli' };
 }
 
 class BrokenConnection extends CliError {

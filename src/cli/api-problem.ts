@@ -6,7 +6,7 @@ export interface ProblemBody {
   readonly title?: string;
   readonly status?: number;
   readonly detail?: string;
-  readonly errors?: readonly { readonly pointer?: string; readonly detail?: string; readonly [key: string]: unknown }[];
+  readonly errors?: readonly { readonly pointer?: string; readonly detail?: string; readonly object?: string }[];
   readonly requestId?: string;
   readonly [key: string]: unknown;
 }
@@ -31,10 +31,12 @@ function reasonOf(status: number): ConstructorParameters<typeof CliError>[0] {
 
 function describe(status: number, { title, detail, errors = [] }: ProblemBody, request: string): string {
   const first = detail ?? title ?? `the service answered ${status} to ${request}`;
-  return [
-    first,
-    ...errors.map(({ pointer, detail: what }) => `  ${pointer === undefined || pointer === '' ? '' : `${pointer}: `}${what ?? ''}`),
-  ].join('\n');
+  const lines = errors.map(({ object, pointer, detail: what = '' }) => {
+    const place = [object, pointer].filter((part) => part !== undefined && part !== '').join(' ');
+    return place === '' ? `  ${what}` : `  ${place}: ${what}`;
+  });
+  // The detail may hold the first of them already.
+  return lines.length === 1 && first.includes(errors[0]?.detail ?? '\0') ? first : [first, ...lines].join('\n');
 }
 
 function nextStep(status: number, { requestId }: ProblemBody): string | undefined {

@@ -5,7 +5,10 @@ import { CliError } from './cli-error.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where tokens are kept: a line `SERVER TOKEN ID` for each service, or a line with a token alone for all of them. */
+/** What a request shows of who it is from: a token, or the cookie of a session. */
+export type Credential = { readonly kind: 'token'; readonly token: string } | { readonly kind: 'session'; readonly cookie: string };
+
+/** Where credentials are kept: a line `SERVER CREDENTIAL` for each service, or a line with a token alone for all of them. */
 export function credentialFile(environment: Environment): string {
   const configured = environment['XDG_CONFIG_HOME'];
   const home = configured === undefined || configured === '' ? join(environment['HOME'] ?? homedir(), '.config') : configured;
@@ -13,37 +16,31 @@ export function credentialFile(environment: Environment): string {
 }
 
 /**
- * The token for a service: VIRTDOM_TOKEN's, else the file's, else none. A file that others may read is refused: its tokens
- * are no secret any more.
- * @param server as {@link formatApiAddress} gives it
+ * VIRTDOM_TOKEN's, else the file's for this service, else none. A file that others may read is refused: what it holds is no
+ * secret any more.
+ * @param server as `formatApiAddress` gives it
  */
-export function findToken(server: string, environment: Environment): string | undefined {
+export function findCredential(server: string, environment: Environment): Credential | undefined {
   const given = environment['VIRTDOM_TOKEN']?.trim();
-  if (given !== undefined && given !== '') return checked(given, 'VIRTDOM_TOKEN');
+  if (given !== undefined && given !== '') return credentialOf(given, 'VIRTDOM_TOKEN');
   const file = credentialFile(environment);
-  const lines = readLines(file);
-  const own = lines.find(([name, token]) => token !== undefined && name === server)?.[1];
-  const token = own ?? lines.find((parts) => parts.length === 1)?.[0];
-  return token === undefined ? undefined : checked(token, file);
+  const shared = readLines(file).find((parts) => parts.length === 1)?.[0];
+  return keptCredential(server, environment) ?? (shared === undefined ? undefined : credentialOf(shared, file));
 }
 
-export interface KeptToken {
-  readonly token: string;
-  /** What the service calls it. */
-  readonly id: string | undefined;
-}
-
-/** The token that was kept for a service by a log-in. */
-export function keptToken(server: string, environment: Environment): KeptToken | undefined {
-  const [, token, id] = readLines(credentialFile(environment)).find(([name, secret]) => name === server && secret !== undefined) ?? [];
-  return token === undefined ? undefined : { token: checked(token, credentialFile(environment)), id };
-}
-
-/** Keeps the token for a service, in place of an older one; `undefined` takes it away. */
-export function keepToken(server: string, kept: KeptToken | undefined, environment: Environment): void {
+/** What was kept for this very service. */
+export function keptCredential(server: string, environment: Environment): Credential | undefined {
   const file = credentialFile(environment);
-  const others = readLines(file).filter(([name, token]) => token === undefined || name !== server);
-  const lines = kept === undefined ? others : [...others, [server, kept.token, ...(kept.id === undefined ? [] : [kept.id])]];
+  const secret = readLines(file).find(([name, second]) => name === server && second !== undefined)?.[1];
+  return secret === undefined ? undefined : credentialOf(secret, file);
+}
+
+/** Keeps the credential for a service, in place of an older one; `undefined` takes it away. */
+export function keepCredential(server: string, credential: Credential | undefined, environment: Environment): void {
+  const file = credentialFile(environment);
+  const others = readLines(file).filter(([name, second]) => second === undefined || name !== server);
+  const lines =
+    credential === undefined ? others : [...others, [server, credential.kind === 'token' ? credential.token : credential.cookie]];
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const draft = `${file}.${process.pid}`;
   writeFileSync(draft, lines.map((parts) => `${parts.join(' ')}\n`).join(''), { mode: 0o600 });
@@ -73,8 +70,8 @@ function readLines(file: string): string[][] {
     .map((line) => line.split(/\s+/));
 }
 
-/** It becomes a header: no other letter may get there. */
-function checked(token: string, from: string): string {
-  if (/^[\u0021-\u007e]{1,512}$/.test(token)) return token;
-  throw new CliError('failed', `${from}: expected one token, without spaces`);
+/** It becomes a header: no letter may get there that ends one. */
+function credentialOf(secret: string, from: string): Credential {
+  if (!/^[\u0021-\u007e]{1,512}$/.test(secret)) throw new CliError('failed', `${from}: expected one token, without spaces`);
+  return /^[\w-]+=/.test(secret) && !secret.startsWith('vd_') ? { kind: 'session', cookie: secret } : { kind: 'token', token: secret };
 }

@@ -19,7 +19,7 @@ function locate(problem: ApiProblem, objects: readonly WrittenObject[]): Error {
   const located = errors.flatMap(({ pointer = '', detail = '', object }): ConfigProblem[] => {
     const steps = parsePointer(pointer);
     const indexed = steps[0] === 'documents' && typeof steps[1] === 'number';
-    const named = objects.find(({ kind, name }) => typeof object === 'string' && object.toLowerCase() === `${kind}/${name}`.toLowerCase());
+    const named = objects.find(({ kind, name }) => object?.toLowerCase() === `${kind}/${name}`.toLowerCase());
     const target = named ?? (indexed ? objects[steps[1] as number] : objects.length === 1 ? objects[0] : undefined);
     if (target === undefined) return [];
     const path = indexed ? steps.slice(2) : steps;

@@ -55,13 +55,14 @@ export function addLeaseCommands(program: Command, terminal: Terminal): void {
     );
 
   serviceCommand(lease, 'delete <address>', 'free an address whose client is gone for good; asks first')
+    .option('--force', 'also one that is in use: its client goes on using the address until it asks again')
     .option('-y, --yes', 'do not ask')
     .option('--dry-run', 'let the service check it and free nothing')
     .action(
-      asking(terminal, async (api, address: string, { yes, dryRun }: { yes?: true; dryRun?: true }) => {
+      asking(terminal, async (api, address: string, { force, yes, dryRun }: { force?: true; yes?: true; dryRun?: true }) => {
         const question = `Free ${printable(address)}? A client that still uses it may come to share it with another one.`;
         if (dryRun !== true) await confirm(terminal, question, yes);
-        await api.request('DELETE', apiPath`/leases/${address}`, dryRun === true ? { query: { dryRun } } : {});
+        await api.request('DELETE', apiPath`/leases/${address}`, { query: { force, dryRun } });
         terminal.out(`${printable(address)} freed\n`);
         if (dryRun === true) terminal.error('dry run: nothing was changed\n');
       }),

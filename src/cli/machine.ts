@@ -11,6 +11,7 @@ import { addMachineWatchCommand } from './machine-watch.ts';
 import { addDocumentCommands } from './object-documents.ts';
 import { outputOption, printItem, printItems } from './output.ts';
 import type { OutputOptions, View } from './output.ts';
+import { printable } from './printable.ts';
 import { collect } from './selection.ts';
 import { asking, serviceCommand } from './service-command.ts';
 import type { Terminal } from './terminal.ts';
@@ -24,9 +25,9 @@ export function addMachineCommands(program: Command, terminal: Terminal): void {
     .option('--profile <profile>', 'assigned to this profile')
     .option('--role <role>', 'of this role')
     .option('--subnet <subnet>', 'seen on this subnet')
-    .option('-l, --label <label=value>', 'with this label, or NAME for any value; several must all fit', collect)
+    .option('-l, --label <label=value>', 'with this label; several must all fit', collect)
     .option('-q, --search <text>', 'a text in the name, a MAC, an address, the UUID, the role or a label')
-    .option('--sort <field>', 'name, state, since, profile, role, lastBootAt or lastSeenAt; falling with a dash before it')
+    .option('--sort <field>', 'name, state, since or lastBootAt; falling with a dash before it')
     .option('--limit <count>', 'at most so many', parseCount)
     .addOption(outputOption())
     .addHelpText(
@@ -86,16 +87,31 @@ type ExplainedValue = Explanation['values'][number];
 const valueView: View<ExplainedValue> = {
   columns: [
     { head: 'VALUE', cell: ({ name }) => name },
-    { head: 'IS', cell: ({ value }) => (typeof value === 'string' ? value : JSON.stringify(value)) },
+    { head: 'IS', cell: ({ value }) => plainText(value) },
     { head: 'FROM', cell: ({ origin, object }) => object ?? origin },
+    {
+      head: 'HIDES',
+      cell: ({ shadowed }) => shadowed.map(({ value, origin, object }) => `${plainText(value)} of ${object ?? origin}`).join(', '),
+    },
     { head: 'NOTE', cell: ({ note }) => note },
   ],
   name: ({ name }) => name,
 };
 
+function plainText(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
 async function explain(terminal: Terminal, api: ApiClient, name: string, { output }: OutputOptions): Promise<void> {
   const { body } = await api.get<Explanation>(apiPath`/machines/${name}:explain`);
   if (output === 'json' || output === 'yaml') return printItem(terminal, output, { columns: [], name: () => name }, body);
-  if (output === 'table' || output === 'wide') terminal.error(`${body.machine}: ${body.decision.kind}: ${body.decision.reason}\n`);
+  if (output === 'table' || output === 'wide') {
+    const { decision, running } = body;
+    terminal.out(`${printable(`${body.machine}: ${decision.kind}: ${decision.reason}`)}\n`);
+    if (running !== undefined)
+      terminal.out(
+        `${printable(`Boot ${running.boot} goes on with what it began with: profile ${running.profile}${running.image === undefined ? '' : `, image ${running.image}`}`)}\n`,
+      );
+  }
   printItems(terminal, output, valueView, body.values);
 }

@@ -4,7 +4,7 @@ import { defaultSocket, formatApiAddress, parseApiAddress } from './api-address.
 import type { ApiAddress } from './api-address.ts';
 import { ApiClient } from './api-client.ts';
 import type { ClientLimits } from './api-client.ts';
-import { findToken } from './credential-file.ts';
+import { findCredential } from './credential-file.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Where the service is, as commands take it. */
@@ -40,7 +40,7 @@ export function asking(
 
 export async function connect(terminal: Terminal, options: ServiceOptions, limits?: Partial<ClientLimits>): Promise<ApiClient> {
   const address = await findService(terminal, options);
-  return new ApiClient(address, findToken(formatApiAddress(address), terminal.environment ?? {}), limits);
+  return new ApiClient(address, findCredential(formatApiAddress(address), terminal.environment ?? {}), limits);
 }
 
 /** `--server`, VIRTDOM_SERVER, the socket of the named configuration, or the one of a service without configuration. */

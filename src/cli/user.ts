@@ -89,9 +89,9 @@ export function addUserCommands(program: Command, terminal: Terminal): void {
     .option('-y, --yes', 'do not ask')
     .action(
       asking(terminal, async (api, name: string, { yes }: { yes?: true }) => {
-        const { etag, body } = await api.get<UserResource>(apiPath`/users/${name}`);
+        const { body } = await api.get<UserResource>(apiPath`/users/${name}`);
         await confirm(terminal, `Delete ${body.name} (${body.role}) with all sessions and tokens?`, yes);
-        await api.request('DELETE', apiPath`/users/${name}`, { ifMatch: etag });
+        await api.request('DELETE', apiPath`/users/${name}`);
         terminal.out(`${body.name} deleted\n`);
       }),
     );
@@ -107,8 +107,7 @@ async function set(terminal: Terminal, api: ApiClient, name: string, options: Se
     ...(withPassword && (await newPassword(terminal, api, name, passwordStdin === true))),
   };
   if (Object.keys(patch).length === 0) throw new CliError('usage', 'say what to change: --role, --password, --disable or --enable');
-  const { etag } = await api.get(apiPath`/users/${name}`);
-  const { body } = await api.request<UserResource>('PATCH', apiPath`/users/${name}`, { body: patch, ifMatch: etag });
+  const { body } = await api.request<UserResource>('PATCH', apiPath`/users/${name}`, { body: patch });
   terminal.out(`${body.name} changed (${body.role}${body.disabled ? ', locked out' : ''})\n`);
 }
 
@@ -120,8 +119,9 @@ async function newPassword(
   fromStdin: boolean,
 ): Promise<Pick<UserPatch, 'password' | 'currentPassword'>> {
   const { body: me } = await api.get<SessionResource>('/session');
-  const own = me.user === name && !fromStdin;
-  const currentPassword = own ? await readPassword(terminal, 'Your present password', { fromStdin: false, twice: false }) : undefined;
+  const own = me.via === 'session' && me.user === name;
+  if (own && fromStdin) throw new CliError('usage', 'your own password is changed at a terminal, where the present one is asked for');
+  const currentPassword = own ? await readPassword(terminal, 'Your present password', { fromStdin, twice: false }) : undefined;
   const password = await readPassword(terminal, `New password for ${name}`, { fromStdin, twice: true });
   return { password, ...(currentPassword !== undefined && { currentPassword }) };
 }

@@ -88,7 +88,7 @@ describe('the connection to the service', () => {
     service.on('GET /machines', { body: { items: [] } });
     const file = join(service.folder, 'virtdom/token');
     mkdirSync(join(file, '..'));
-    writeFileSync(file, `https://lab.example vd_other k1\nunix:${service.socket} vd_own k2\n`, { mode: 0o600 });
+    writeFileSync(file, `https://lab.example vd_other\nunix:${service.socket} vd_own\n`, { mode: 0o600 });
     const environment = { XDG_CONFIG_HOME: service.folder };
     await run(['machine', 'list'], environment);
     expect(service.requests[0]?.headers.authorization).toBe('Bearer vd_own');
@@ -100,7 +100,7 @@ describe('the connection to the service', () => {
     const { code, error } = await run(['machine', 'list', '--server', 'http://192.0.2.1:8443'], { VIRTDOM_TOKEN: 'vd_abc' });
     expect({ code, error }).toMatchObject({
       code: 2,
-      error: expect.stringContaining('a token is not sent over plain HTTP to 192.0.2.1:8443'),
+      error: expect.stringContaining('a token is not shown over plain HTTP to 192.0.2.1:8443'),
     });
   });
 
@@ -184,28 +184,28 @@ describe('the connection to the service', () => {
     expect(service.requests[0]?.path).toBe('/machines/../users/a?b#c%2f');
   });
 
-  it('logs in for a token of its own, keeps it where nobody else reads it, and logs out', async () => {
+  it('logs in, keeps the session where nobody else reads it, shows it, and logs out', async () => {
     service
-      .on('POST /session', { status: 201, body: {}, headers: { 'set-cookie': 'virtdom-session=abc; Path=/; HttpOnly' } })
-      .on('POST /tokens', { status: 201, body: { id: 'k9', token: 'vd_new', role: 'operator', expiresAt: '2026-03-02T00:00:00Z' } })
-      .on('DELETE /session', { status: 204 })
-      .on('DELETE /tokens/k9', { status: 204 });
+      .on('POST /session', {
+        status: 201,
+        body: { actor: 'anna', role: 'operator' },
+        headers: { 'set-cookie': 'virtdom-session=abc; Path=/; HttpOnly' },
+      })
+      .on('GET /machines', { body: { items: [] } })
+      .on('DELETE /session', { status: 204 });
     const environment = { XDG_CONFIG_HOME: service.folder };
-    const result = await runCommand(['login', 'anna', '--password-stdin'], {
-      socket: service.socket,
-      environment,
-      input: 'correct horse battery\n',
-    });
-    expect(result).toMatchObject({ code: 0, out: '' });
-    expect(result.error).not.toMatch(/vd_new|correct horse/);
+    const login = ['login', 'anna', '--password-stdin'];
+    const result = await runCommand(login, { socket: service.socket, environment, input: 'correct horse battery\n' });
+    expect(result).toMatchObject({ code: 0, out: '', error: expect.stringContaining('as anna (operator)') });
     expect(service.to('POST /session')[0]?.body).toEqual({ name: 'anna', password: 'correct horse battery' });
-    expect(service.to('POST /tokens')[0]?.headers).toMatchObject({ cookie: 'virtdom-session=abc', 'x-virtdom-request': 'cli' });
-    expect(service.to('DELETE /session')).toHaveLength(1);
     const file = join(service.folder, 'virtdom/token');
-    expect(readFileSync(file, 'utf8')).toBe(`unix:${service.socket} vd_new k9\n`);
+    expect(readFileSync(file, 'utf8')).toBe(`unix:${service.socket} virtdom-session=abc\n`);
     expect(statSync(file).mode & 0o777).toBe(0o600);
+    await run(['machine', 'list'], environment);
+    const shown = { cookie: 'virtdom-session=abc', 'x-virtdom-request': 'cli' };
+    expect(service.to('GET /machines')[0]?.headers).toMatchObject(shown);
     expect(await run(['logout'], environment)).toMatchObject({ code: 0 });
-    expect(service.to('DELETE /tokens/k9')[0]?.headers.authorization).toBe('Bearer vd_new');
+    expect(service.to('DELETE /session')[0]?.headers).toMatchObject(shown);
     expect(readFileSync(file, 'utf8')).toBe('');
   });
 

@@ -26,8 +26,8 @@ it('lists as table, names and JSON, data on standard output alone', async () => 
   expect(await image('list', '--state-dir', state, '-o', 'name')).toEqual({ code: 0, out: 'dom0@1\ndom0@2\n', error: '' });
   expect((await image('list', '--state-dir', state)).out).toMatch(/^IMAGE +BUILT \(UTC\).*\ndom0@1 /);
   expect(JSON.parse((await image('list', '--state-dir', state, '-o', 'json')).out)).toMatchObject([
-    { ref: { version: 1 } },
-    { ref: { version: 2 } },
+    { ref: 'dom0@1', version: 1 },
+    { ref: 'dom0@2', version: 2 },
   ]);
 });
 
