@@ -97,19 +97,6 @@ export function storeContract(make: () => Promise<StoreUnderTest>): void {
       expect(await store.leases.load()).toEqual(leases);
     });
 
-    it('has one lease an address: a later commit replaces it, field by field', async () => {
-      await store.leases.commit(alone(lease('192.168.0.100', { hostName: 'post01' })));
-      const later = lease('192.168.0.100', { mac: '52:54:00:00:00:02', grantedMs: grantedMs + 1 });
-      await store.leases.commit(alone(later));
-      expect(await store.leases.load()).toEqual([later]);
-    });
-
-    it('takes the last of two leases of one address in one commit', async () => {
-      const last = lease('192.168.0.100', { state: 'released' });
-      await store.leases.commit(alone(lease('192.168.0.100'), last));
-      expect(await store.leases.load()).toEqual([last]);
-    });
-
     it('takes an empty commit', async () => {
       await store.leases.commit(alone());
       expect(await store.leases.load()).toEqual([]);

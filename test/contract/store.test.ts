@@ -8,6 +8,7 @@ import { accountContract } from './account-contract.ts';
 import { attemptArchiveContract } from './attempt-archive-contract.ts';
 import { auditContract } from './audit-contract.ts';
 import { eventContract } from './event-contract.ts';
+import { leaseContract } from './lease-contract.ts';
 import { objectContract } from './object-contract.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { requestContract } from './request-contract.ts';
@@ -17,6 +18,7 @@ import { templateContract } from './template-contract.ts';
 
 const contracts = [
   storeContract,
+  leaseContract,
   objectContract,
   templateContract,
   eventContract,
