@@ -110,7 +110,8 @@ export class AttemptBook {
   onFile(attempt: Attempt, observation: Of<'file'>): void {
     const { atMs, protocol, phase, path, bytes, size, reason } = observation;
     this.touch(attempt, `${protocol.toUpperCase()} ${path} ${phase} (${bytes} bytes)`, atMs);
-    const stages = stagesOfFile(path, attempt.pins);
+    const { pins, polledAt } = attempt;
+    const stages = stagesOfFile(path, { ...pins, ...(polledAt !== undefined && { polledAt }) });
     // Who waits asks for the same menu every few seconds, for days.
     const isPoll = attempt.state === 'waiting' && attempt.has('menu') && (stages.includes('menu') || stages.includes('loader'));
     if (!isPoll || phase === 'missing' || phase === 'refused') {

@@ -70,14 +70,18 @@ export function nextStage(attempt: Pick<StoredAttempt, 'profile' | 'stages'>): B
 }
 
 /** The stages that the whole fetch of one file completes. A script that iPXE boots from is loader and menu in one. */
-export function stagesOfFile(path: string, attempt: Pick<StoredAttempt, 'machine' | 'mac' | 'profile' | 'image'>): readonly BootStage[] {
+export function stagesOfFile(
+  path: string,
+  attempt: Pick<StoredAttempt, 'machine' | 'mac' | 'profile' | 'image' | 'polledAt'>,
+): readonly BootStage[] {
   const wanted = normalTreePath(path);
   if (wanted === undefined) return [];
   const names = { name: attempt.machine.name, mac: attempt.mac };
   const loaders = Object.values(attempt.profile.loaders).map((file) => treePathOfBootFile(expandPath(file, names)));
   const stages: BootStage[] = [];
   if (loaders.includes(wanted)) stages.push('loader');
-  if (menuAt(wanted, attempt.profile.menus, names) !== undefined) stages.push('menu');
+  const isPolled = wanted.toLowerCase() === attempt.polledAt?.toLowerCase();
+  if (isPolled || menuAt(wanted, attempt.profile.menus, names) !== undefined) stages.push('menu');
   if (attempt.image !== undefined && wanted === `/images/${attempt.image}/vmlinuz`) stages.push('kernel');
   return stages;
 }
@@ -85,6 +89,7 @@ export function stagesOfFile(path: string, attempt: Pick<StoredAttempt, 'machine
 /** Whether a one-shot boot that reached these stages is used up: the kernel is there, or all that its profile has. */
 export function usesOneShot(attempt: Pick<StoredAttempt, 'profile' | 'stages'>): boolean {
   const reached = stageIndex(lastStage(attempt.stages));
-  const needed = attempt.profile.image === undefined ? expectedStages(attempt.profile).at(-1) : 'kernel';
+  const stages = expectedStages(attempt.profile);
+  const needed = stages.includes('kernel') ? 'kernel' : stages.at(-1);
   return attempt.stages.length > 0 && needed !== undefined && reached >= stageIndex(needed);
 }

@@ -51,7 +51,8 @@ export class TemplateShelf {
       const found =
         typeof subject === 'string' ? [{ template: '', line: 0, machine: name, message: subject }] : checkMenus(templates, subject);
       if (found.length > 0) failing.add(name);
-      if (problems.size < maxProblems) for (const problem of found) problems.set(JSON.stringify(problem), problem);
+      if (problems.size < maxProblems)
+        for (const problem of found) problems.set(JSON.stringify([name, problem]), { ...problem, machine: name });
     }
     return { machines: all.size, rendered: all.size - failing.size, problems: [...problems.values()] };
   }

@@ -237,6 +237,19 @@ describe('the boot token (rule 7)', () => {
     expect(eventsOf('ignored')).toMatchObject([{ machine: 'post01', protocol: 'http' }]);
   });
 
+  it('is accepted again from the same address within a minute, since the answer may be lost, and without effect', async () => {
+    rig.boot();
+    const token = await rig.token();
+    await hello(token);
+    const events = rig.events.length;
+    rig.clock.advance(60_000);
+    expect(await hello(token)).toEqual({ accepted: true });
+    await rig.restart();
+    expect(await hello(token)).toEqual({ accepted: true });
+    expect(await hello(token, '192.168.0.77')).toMatchObject({ accepted: false, reason: expect.stringContaining('was used already') });
+    expect(rig.events.slice(events).map(({ kind }) => kind)).toEqual(['ignored']);
+  });
+
   it('stays used up over a restart', async () => {
     rig.boot();
     const token = await rig.token();
@@ -337,6 +350,28 @@ describe('a boot that hangs', () => {
     expect(stuck?.causes[0]).toBe('/grub/x.lst was missing: no loader');
   });
 
+  it('at a loader that is not there says so first, whatever else went wrong', async () => {
+    rig.objects = { ...rig.objects, profiles: [{ ...dom0, loaders: { bios: 'pxegrub2' } }] };
+    await rig.start();
+    rig.lease();
+    const missing = { kind: 'file', protocol: 'tftp', phase: 'missing', clientAddress: address, bytes: 0 } as const;
+    const file = await rig.desk.open({ clientAddress: address, path: 'pxegrub2' });
+    rig.desk.observe({ ...missing, atMs: rig.clock.now(), path: 'pxegrub2', reason: 'reason' in file ? file.reason : 'it is there' });
+    rig.desk.observe({ ...missing, atMs: rig.clock.now(), path: '/splash.xpm', reason: 'no loader is called so' });
+    rig.dhcp('NAK', 'sent', mac);
+    rig.clock.advance(dom0.stageSeconds.loader * 1000);
+    const [stuck] = eventsOf('stuck');
+    expect(stuck).toMatchObject({ lastStage: 'lease', expectedStage: 'loader', waitedSeconds: 60, lastPacket: 'DHCP NAK sent' });
+    expect(stuck?.expectedPacket).toBe('the whole of pxegrub2 by TFTP or HTTP');
+    expect(stuck?.causes[0]).toBe('pxegrub2 was missing: no loader is called /pxegrub2, and post01 has no such menu');
+    expect(stuck?.causes).toContain('/splash.xpm was missing: no loader is called so');
+    expect(rig.desk.stateOf('post01')).toMatchObject({
+      state: 'stuck',
+      reason: '60 s after lease, still no the whole of pxegrub2 by TFTP or HTTP',
+      stuck: { expectedStage: 'loader', thresholdSeconds: 60, causes: stuck?.causes },
+    });
+  });
+
   it('goes on when the next stage comes after all, and may be stuck again', () => {
     rig.lease();
     rig.clock.advance(60_000);
@@ -426,6 +461,54 @@ describe('addresses that must not be given away (rule 14)', () => {
     expect(rig.desk.isReserved(address)).toBe(true);
     expect(rig.desk.isReserved('192.168.0.12')).toBe(false);
   });
+});
+
+function foreign(): void {
+  const reason = 'the client took the offer of another DHCP server';
+  rig.desk.observe({ kind: 'foreign', atMs: rig.clock.now(), mac, server: '192.168.0.6', reason });
+}
+
+describe("a client that takes another DHCP server's offer", () => {
+  it('has its attempt handed over, with the reason, and is not stuck', () => {
+    rig.discover();
+    foreign();
+    rig.clock.advance(3_600_000);
+    expect(rig.desk.stateOf('post01')).toMatchObject({
+      state: 'handed-over',
+      reason: 'the client took the offer of another DHCP server (192.168.0.6)',
+      lastPacket: 'DHCP REQUEST to 192.168.0.6',
+    });
+    expect(rig.kinds()).toEqual(['opened', 'discover', 'offer', 'ignored', 'handed-over']);
+  });
+
+  it('begins anew with its next DISCOVER, however soon', () => {
+    rig.discover();
+    foreign();
+    rig.clock.advance(1000);
+    rig.lease();
+    expect(rig.desk.attemptsOf('post01').map(({ state }) => state)).toEqual(['handed-over', 'booting']);
+  });
+
+  it('goes on where it already had an address of ours', () => {
+    rig.lease();
+    foreign();
+    expect(rig.desk.stateOf('post01')?.state).toBe('booting');
+    rig.clock.advance(60_000);
+    expect(eventsOf('stuck')[0]?.causes[0]).toMatch(/took the offer of another DHCP server \(192.168.0.6\)/);
+  });
+
+  it('is told as ignored where nobody knows it', () => {
+    rig.desk.observe({ kind: 'foreign', atMs: 0, mac: strangeMac, server: '192.168.0.6', reason: 'another server' });
+    expect(eventsOf('ignored')).toMatchObject([{ mac: strangeMac, protocol: 'dhcp', reason: 'another server (192.168.0.6)' }]);
+  });
+});
+
+it('names attempts so that people can read them and two servers make no two alike', () => {
+  rig.lease();
+  const [first] = rig.desk.attemptsOf('post01');
+  expect(first?.id).toMatch(/^post01-20260101T000000-[0-9a-f]{6}$/);
+  expect(rig.desk.attempt(first?.id ?? '')).toEqual(first);
+  expect(rig.desk.attempt('post01-0')).toBeUndefined();
 });
 
 it('remembers ten attempts of a machine, and the store gets every one', async () => {

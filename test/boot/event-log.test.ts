@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BootEvent } from '../../src/boot/boot-event.ts';
-import { eventLog } from '../../src/boot/event-log.ts';
+import { eventLog, keptEvents } from '../../src/boot/event-log.ts';
 import { HeldClock } from '../../src/clock.ts';
 import { CapturedLog } from '../../src/log.ts';
 import { mac, strangeMac } from './rig.ts';
@@ -14,6 +14,39 @@ function listening() {
   const clock = new HeldClock();
   return { log, clock, listener: eventLog({ log, clock, isMachine: (name) => name === 'post01' }) };
 }
+
+function keeping() {
+  const kept: BootEvent[] = [];
+  const log = new CapturedLog();
+  const clock = new HeldClock();
+  const listener = keptEvents({ log, clock, isMachine: (name) => name === 'post01' }, (event) => void kept.push(event));
+  return { kept, log, clock, listener };
+}
+
+describe('keptEvents', () => {
+  const file = { ...ofPost01, kind: 'file', protocol: 'tftp', file: '/pxegrub', bytes: 0 } as const;
+
+  it('keeps what came of a file, and not that it was asked for', () => {
+    const { kept, listener } = keeping();
+    for (const phase of ['opened', 'finished', 'opened', 'missing', 'aborted', 'refused'] as const) listener({ ...file, phase });
+    expect(kept.map((event) => event.kind === 'file' && event.phase)).toEqual(['finished', 'missing', 'aborted', 'refused']);
+  });
+
+  it('keeps every stage of our machines, whatever floods in beside them, and says in the log what was left out', () => {
+    const { kept, log, clock, listener } = keeping();
+    for (let number = 0; number < 10_000; number++) {
+      listener(ignored);
+      listener({ ...ofStranger, kind: 'opened', profile: 'dom0', reason: 'unknown' });
+      listener({ ...file, phase: 'missing' });
+      listener({ ...ofPost01, kind: 'stage', stage: 'menu', protocol: 'tftp' });
+    }
+    expect(kept.filter(({ kind }) => kind === 'stage')).toHaveLength(10_000);
+    expect(kept).toHaveLength(10_000 + 60 + 300 + 300);
+    clock.advance(60_000);
+    listener(ignored);
+    expect(log.lines).toMatchObject([{ level: 'warn', fields: { of: 'unknown clients of dhcp', count: 9_940 } }]);
+  });
+});
 
 describe('eventLog', () => {
   it('shows some packets of unknown clients in ten seconds, counts the others, and begins anew', () => {

@@ -155,17 +155,17 @@ export class Rig {
   }
 
   /** DISCOVER, OFFER, REQUEST, ACK as the DHCP server would tell them. */
-  lease(client: BootClient = rom, to = address): BootDecision {
-    const decision = this.discover(client, to);
-    this.desk.advise(client, subnet, 'REQUEST');
+  lease(client: BootClient = rom, to = address, on = subnet): BootDecision {
+    const decision = this.discover(client, to, on);
+    this.desk.advise(client, on, 'REQUEST');
     this.dhcp('REQUEST', 'received', client.mac);
     this.leases.set(to, client.mac);
     this.dhcp('ACK', 'sent', client.mac, to);
     return decision;
   }
 
-  discover(client: BootClient = rom, to = address): BootDecision {
-    const decision = this.desk.advise(client, subnet, 'DISCOVER');
+  discover(client: BootClient = rom, to = address, on = subnet): BootDecision {
+    const decision = this.desk.advise(client, on, 'DISCOVER');
     this.dhcp('DISCOVER', 'received', client.mac);
     if (decision.kind !== 'ignore') this.dhcp('OFFER', 'sent', client.mac, to);
     return decision;
