@@ -8,6 +8,7 @@ import { addLeaseRoutes } from './leases.ts';
 import { addMachineActionRoutes } from './machine-actions.ts';
 import { addMachineBulkRoutes } from './machine-bulk.ts';
 import { addMachineExplainRoutes } from './machine-explain.ts';
+import { addMachineImportRoutes } from './machine-import.ts';
 import { addMachineRoutes } from './machines.ts';
 import { addMetaRoutes } from './meta.ts';
 import { addObjectRoutes } from './objects.ts';
@@ -15,6 +16,8 @@ import { addProfileRoutes } from './profiles.ts';
 import { addSessionRoutes } from './session.ts';
 import { addSubnetRoutes } from './subnets.ts';
 import { addTaskRoutes } from './tasks.ts';
+import { addTemplateChangeRoutes } from './template-changes.ts';
+import { addTemplateRoutes } from './templates.ts';
 import { addTokenRoutes } from './tokens.ts';
 import { addUserRoutes } from './users.ts';
 
@@ -23,8 +26,11 @@ export function addRoutes(app: Api, plane: ControlPlane, parts: ApiParts): void 
   addMachineActionRoutes(app, plane);
   addMachineBulkRoutes(app, plane);
   addMachineExplainRoutes(app, plane);
+  addMachineImportRoutes(app, plane);
   addProfileRoutes(app, plane);
   addSubnetRoutes(app, plane);
+  addTemplateRoutes(app, plane);
+  addTemplateChangeRoutes(app, plane);
   addObjectRoutes(app, plane);
   addBootRoutes(app, plane);
   addEventRoutes(app, plane, parts);

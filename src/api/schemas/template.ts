@@ -26,8 +26,13 @@ const summary = {
   published: count('The version that is served; 0 is the shipped file.', 3),
   shipped: yes('Whether a file of this name came with virtdom.'),
   edited: yes('Whether what is served differs from the shipped file.'),
-  sha256: text('Of the text that is served.', 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'),
-  bytes: count('Length of the text that is served.', 512),
+  sha256: optional(
+    text(
+      'Of the text that is served; absent where it is only a draft so far.',
+      'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
+    ),
+  ),
+  bytes: optional(count('Length of the text that is served.', 512)),
   usedBy: listOf('Profiles that have it in their menus.', objectName('A profile.', 'dom0')),
   draft: optional(draftSchema),
   trial: optional(
@@ -56,7 +61,7 @@ const example = {
 export const templateSummarySchema = shape('A template.', summary, example);
 export const templateSchema = shape(
   'A template with the text that is served, and the draft.',
-  { ...summary, text: body },
+  { ...summary, text: optional(body) },
   { ...example, text: 'default 0\ntitle {{machine.name}}\n' },
 );
 export type TemplateSummary = Static<typeof templateSummarySchema>;
@@ -71,7 +76,7 @@ export const templateQuerySchema = shape('Which templates.', {
 const version = {
   name: objectName('Of which template.', 'menu.lst'),
   version: count('Counts from 1; 0 is the shipped file.', 3),
-  sha256: summary.sha256,
+  sha256: text('Of the text.', 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'),
   bytes: count('Length of the text.', 512),
   author: text('Who published it.', 'anna'),
   note,
@@ -124,9 +129,24 @@ export const renderResultSchema = shape(
     machine: objectName('For whom.', 'post01'),
     path: optional(text('Where the machine would fetch it.', '/grub/post01.conf')),
     text: optional(Type.String({ description: 'The rendered text; the boot token is not shown.', examples: ['default 0\n'] })),
-    problems: listOf('Why it cannot be rendered, or what is wrong with it.', templateProblemSchema),
+    files: listOf(
+      'Everything that it would get of it: a partial goes into several files.',
+      shape('A rendered file.', {
+        path: text('Where the machine would fetch it.', '/grub/post01.conf', 4096),
+        template: text('What it is rendered from.', 'menu.lst'),
+        text: Type.String({ description: 'Its text.', examples: ['default 0\n'] }),
+      }),
+    ),
+    problems: listOf('Why it cannot be rendered.', templateProblemSchema),
   },
-  { name: 'menu.lst', machine: 'post01', path: '/grub/post01.conf', text: 'default 0\n', problems: [] },
+  {
+    name: 'menu.lst',
+    machine: 'post01',
+    path: '/grub/post01.conf',
+    text: 'default 0\n',
+    files: [{ path: '/grub/post01.conf', template: 'menu.lst', text: 'default 0\n' }],
+    problems: [],
+  },
 );
 export type RenderResult = Static<typeof renderResultSchema>;
 
@@ -137,9 +157,12 @@ export const checkResultSchema = shape(
     machines: count('How many machines use it.', 40),
     renders: count('For how many it renders without a problem.', 38),
     summary: text('In words.', 'renders for 38 of 40 machines, 2 problems'),
-    problems: listOf('What is wrong; at most 1000.', templateProblemSchema),
+    problems: listOf('What is wrong; the first of them where there are many.', templateProblemSchema),
+    problemsLeftOut: count('How many more there are.', 0),
+    broken: listOf('Machines that would lose a file that they get now.', objectName('A machine.', 'post01')),
+    grub: optional(text('What GRUB says of the scripts, or why it was not asked.', '2 scripts read', 4096)),
   },
-  { name: 'menu.lst', machines: 40, renders: 40, summary: 'renders for 40 of 40 machines', problems: [] },
+  { name: 'menu.lst', machines: 40, renders: 40, summary: 'renders for 40 of 40 machines', problems: [], problemsLeftOut: 0, broken: [] },
 );
 export type CheckResult = Static<typeof checkResultSchema>;
 
@@ -200,3 +223,9 @@ export const templateDiffSchema = shape(
   { name: 'menu.lst', from: 'published', to: 'draft', same: false, diff: '@@ -1 +1 @@\n-default 0\n+default 1\n' },
 );
 export type TemplateDiff = Static<typeof templateDiffSchema>;
+
+export const templateCheckRequestSchema = shape(
+  'What to check: this text, else the draft, else what is served.',
+  { text: optional(body) },
+  {},
+);
