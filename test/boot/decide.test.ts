@@ -3,7 +3,7 @@ import { decideBoot, type DecisionFacts } from '../../src/boot/decide.ts';
 import type { BootClient } from '../../src/model/boot-decision.ts';
 import type { BootProfile } from '../../src/model/boot-profile.ts';
 import { builtInWaitingProfile } from '../../src/boot/waiting.ts';
-import { dom0, ipxe, later, mac, post01, rom, strangeMac, subnet } from './rig.ts';
+import { dom0, ipxe, later, mac, oneShot, post01, rom, strangeMac, subnet } from './rig.ts';
 
 const newest = { image: 'dom0', version: 3 };
 const uuid = '00112233-4455-6677-8899-aabbccddeeff';
@@ -26,6 +26,7 @@ function unknownTo(kind: 'ignore' | 'lease' | 'pending' | 'profile'): DecisionFa
   return rest;
 }
 
+const { profile: _, ...unassigned } = post01;
 const withLoaders = (loaders: BootProfile['loaders'], menus = dom0.menus): DecisionFacts =>
   facts({ profiles: [{ ...dom0, loaders, menus }] });
 
@@ -113,6 +114,49 @@ describe('what is decided', () => {
       facts: unknownTo('profile'),
       kind: 'boot',
       reason: /by profile dom0/,
+    },
+    {
+      name: 'a stranger waits where the subnet is pending',
+      client: { ...rom, mac: strangeMac },
+      facts: unknownTo('pending'),
+      kind: 'boot',
+      reason: /no machine of ours; on subnet lab it waits for an assignment; profile pending/,
+    },
+    {
+      name: 'a machine without profile is treated as a stranger: ignored',
+      facts: facts({ machine: unassigned }),
+      kind: 'ignore',
+      reason: /52:54:00:00:00:01 is post01, which has no profile, and subnet lab ignores such clients/,
+    },
+    {
+      name: 'a machine without profile is treated as a stranger: an address',
+      facts: facts({ machine: unassigned, subnet: { ...subnet, unknown: { kind: 'lease' } } }),
+      kind: 'lease',
+      reason: /which has no profile; subnet lab gives such clients an address/,
+    },
+    {
+      name: 'a machine without profile is treated as a stranger: the profile of the subnet',
+      facts: facts({ machine: unassigned, subnet: { ...subnet, unknown: { kind: 'profile', profile: 'dom0' } } }),
+      kind: 'boot',
+      reason: /post01, which has no profile; subnet lab boots such clients by profile dom0/,
+    },
+    {
+      name: 'the profile of a subnet that is not defined is said',
+      facts: facts({ machine: unassigned, subnet: { ...subnet, unknown: { kind: 'profile', profile: 'gone' } } }),
+      kind: 'ignore',
+      reason: /profile gone of subnet lab is not defined/,
+    },
+    {
+      name: 'an ignored machine gets nothing, whatever it was to boot once',
+      facts: facts({ machine: { ...post01, ignored: true }, oneShot: { ...oneShot, profile: 'dom0' } }),
+      kind: 'ignore',
+      reason: /post01 is ignored: an operator said so/,
+    },
+    {
+      name: 'what is to be booted once takes the place of the profile, and is not forgotten where it is not defined',
+      facts: facts({ oneShot }),
+      kind: 'ignore',
+      reason: /post01 has profile installer, which is not defined/,
     },
     {
       name: 'a UUID in the other byte order is the same machine (rule 2)',

@@ -60,6 +60,16 @@ describe('the shipped templates give exactly', () => {
     { golden: 'boot.ipxe', template: 'boot.ipxe' },
     { golden: 'boot-linux.ipxe', template: 'boot.ipxe', parameters: plainLinux },
   ];
+  // What waits for an assignment has no profile of its own and no image.
+  it.each([
+    { golden: 'waiting.lst', parameters: {} },
+    { golden: 'waiting-serial.lst', template: 'waiting.lst', parameters: { menuOnSerial: true } },
+    { golden: 'waiting.cfg', parameters: { pollSeconds: 30 } },
+    { golden: 'waiting.ipxe', parameters: { pollSeconds: 30 } },
+  ])('$golden', async ({ golden, template = golden, parameters }) => {
+    await expect(render(template, parameters, false)).toMatchFileSnapshot(join(fixtures, golden));
+  });
+
   // To write them anew after a wanted change: vitest -u, and read the diff.
   it.each(rows)('$golden', async ({ golden, template, parameters }) => {
     await expect(render(template, parameters)).toMatchFileSnapshot(join(fixtures, golden));
@@ -105,6 +115,11 @@ describe("the farm's menu of 2008 has all that GRUB Legacy needs of it", () => {
   });
 });
 
+function grubScriptCheck(script: string): { error: Error | undefined; status: number | null; stderr: string } {
+  const { status, stderr, error } = spawnSync('grub-script-check', [], { input: script, encoding: 'utf8' });
+  return { error, status, stderr };
+}
+
 describe('GRUB 2 takes grub.cfg', () => {
   it.each([
     ['as it is', {}],
@@ -113,10 +128,25 @@ describe('GRUB 2 takes grub.cfg', () => {
     ['with odd texts', odd],
     ['with a password hash', { menuPasswordPbkdf2: 'grub.pbkdf2.sha512.10000.AA.BB' }],
   ] as const)('%s (grub-script-check of grub-common)', (_, parameters) => {
-    const { status, stderr, error } = spawnSync('grub-script-check', [], { input: render('grub.cfg', parameters), encoding: 'utf8' });
-    expect(error).toBeUndefined();
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(grubScriptCheck(render('grub.cfg', parameters))).toEqual({ error: undefined, status: 0, stderr: '' });
   });
+
+  it('while a machine waits', () => {
+    expect(grubScriptCheck(render('waiting.cfg', {}, false))).toEqual({ error: undefined, status: 0, stderr: '' });
+  });
+});
+
+it("knows the machine's role, and the subnet's parameters where profile and machine have none of that name", () => {
+  const set = TemplateSet.parse(new Map([['x', '{{machine.role}} {{parameters.rack}} {{parameters.room}} {{parameters.row}}']]));
+  if (!(set instanceof TemplateSet)) throw new Error('a template cannot be read');
+  const context = templateContext({
+    machine: { ...post01, role: 'worker', parameters: { rack: 'of the machine' } },
+    mac,
+    subnet: { ...subnet, parameters: { rack: 'of the subnet', room: 'of the subnet', row: 'of the subnet' } },
+    profile: { ...dom0, parameters: { rack: 'of the profile', room: 'of the profile' } },
+    httpUrl: 'http://192.168.0.5:8080',
+  });
+  expect(set.render('x', context)).toBe('worker of the machine of the profile of the subnet');
 });
 
 it('gives one kernel command line in all three syntaxes', () => {
