@@ -201,15 +201,16 @@ function counter(onProgress: BackupOptions['onProgress']): Counter {
 
 async function withEngine<Result>(database: string, use: EngineUse, act: (engine: Engine) => Promise<Result>): Promise<Result> {
   const name = databaseName(database);
-  const engine = openEngine(database, use);
+  let engine: Engine | undefined;
   try {
+    engine = openEngine(database, use);
     return await act(engine);
   } catch (cause) {
     if (cause instanceof StoreError && cause.code === 'backup-broken') throw cause;
     if (cause instanceof StoreError) throw new StoreError(cause.code, `the database ${name}: ${cause.message}`, { cause });
-    const parts = [`the database ${name}: ${reasonOf(cause)}`, engine.remedy(cause)];
+    const parts = [`the database ${name}: ${reasonOf(cause)}`, engine?.remedy(cause)];
     throw new StoreError('store-open', parts.filter((part) => part !== undefined).join('. '), { cause });
   } finally {
-    await engine.close();
+    await engine?.close();
   }
 }
