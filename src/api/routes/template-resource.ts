@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { TemplateProblem } from '../../boot/template-error.ts';
 import type { TemplateCheck } from '../../templates/template-check.ts';
 import type { TemplateLibrary } from '../../templates/template-library.ts';
@@ -15,25 +16,26 @@ import type {
 } from '../schemas/template.ts';
 
 export function templateResource(library: TemplateLibrary, view: TemplateView): TemplateResource {
-  const { text, draft } = view;
+  // A template that is only a draft so far serves nothing.
+  const { text = '', draft } = view;
   const { draft: summarized, ...rest } = templateSummary(library, view);
   return {
     ...rest,
-    ...(text !== undefined && { text }),
+    text,
     ...(summarized !== undefined && draft !== undefined && { draft: { ...summarized, text: draft.text } }),
   };
 }
 
 export function templateSummary(library: TemplateLibrary, view: TemplateView): TemplateSummary {
-  const { name, revision, version, text, sha256, shippedSha256, draft, trial, updatedMs, updatedBy } = view;
+  const { name, revision, version, text = '', sha256, shippedSha256, draft, trial, updatedMs, updatedBy } = view;
   return {
     name,
     revision,
     published: version,
     shipped: shippedSha256 !== undefined,
     edited: sha256 !== shippedSha256,
-    ...(sha256 !== undefined && { sha256 }),
-    ...(text !== undefined && { bytes: Buffer.byteLength(text) }),
+    sha256: sha256 ?? createHash('sha256').digest('hex'),
+    bytes: Buffer.byteLength(text),
     usedBy: [...library.usage(name).profiles],
     ...(draft !== undefined && {
       draft: { basedOn: draft.basedOn, author: draft.author, updatedAt: new Date(draft.updatedMs).toISOString() },

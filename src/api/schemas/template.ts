@@ -26,13 +26,8 @@ const summary = {
   published: count('The version that is served; 0 is the shipped file.', 3),
   shipped: yes('Whether a file of this name came with virtdom.'),
   edited: yes('Whether what is served differs from the shipped file.'),
-  sha256: optional(
-    text(
-      'Of the text that is served; absent where it is only a draft so far.',
-      'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
-    ),
-  ),
-  bytes: optional(count('Length of the text that is served.', 512)),
+  sha256: text('Of the text that is served.', 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'),
+  bytes: count('Length of the text that is served; 0 where it is only a draft so far.', 512),
   usedBy: listOf('Profiles that have it in their menus.', objectName('A profile.', 'dom0')),
   draft: optional(draftSchema),
   trial: optional(
@@ -61,7 +56,7 @@ const example = {
 export const templateSummarySchema = shape('A template.', summary, example);
 export const templateSchema = shape(
   'A template with the text that is served, and the draft.',
-  { ...summary, text: optional(body) },
+  { ...summary, text: body },
   { ...example, text: 'default 0\ntitle {{machine.name}}\n' },
 );
 export type TemplateSummary = Static<typeof templateSummarySchema>;
