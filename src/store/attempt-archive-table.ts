@@ -1,35 +1,40 @@
 import { sql } from 'kysely';
-import type { Kysely, SqlBool } from 'kysely';
+import type { Kysely, RawBuilder, SqlBool } from 'kysely';
 import type { AttemptPage, AttemptState, StoredAttempt } from '../boot/attempt-store.ts';
 import { attemptOf } from './attempt-table.ts';
 import { bites } from './bites.ts';
 import type { Tables } from './tables.ts';
 
-const goingOn: readonly AttemptState[] = ['booting', 'stuck'];
+const ended: Readonly<Record<AttemptState, boolean>> = {
+  booting: false,
+  stuck: false,
+  waiting: false,
+  up: true,
+  local: true,
+  'handed-over': true,
+  failed: true,
+};
+const allStates = Object.keys(ended) as AttemptState[];
+const endStates = allStates.filter((state) => ended[state]);
 
 export async function findAttempt(database: Kysely<Tables>, id: string): Promise<StoredAttempt | undefined> {
   const row = await database.selectFrom('boot_attempt').select('document').where('id', '=', id).executeTakeFirst();
   return row && attemptOf(row);
 }
 
-/** Newest first, read along an index of the machine, the MAC, the profile, each state or the time. */
+/** Newest first, read along indexes in the order of the page. */
 export async function pageAttempts(database: Kysely<Tables>, page: AttemptPage): Promise<StoredAttempt[]> {
-  const { machine, mac, profile, states, limit } = page;
-  const walk = (state?: AttemptState) => {
-    let query = database.selectFrom('boot_attempt').select(['id', 'opened_ms']);
-    if (machine !== undefined) query = query.where('machine', '=', machine);
-    if (mac !== undefined) query = query.where('mac', '=', mac);
-    if (profile !== undefined) query = query.where('profile', '=', profile);
-    if (state !== undefined) query = query.where('state', '=', state);
-    for (const condition of timeConditions(page)) query = query.where(condition);
-    const first = query.orderBy('opened_ms', 'desc').orderBy('id', 'desc').limit(limit);
+  const { limit } = page;
+  const idsAlong = (own: readonly Condition[]) => {
+    let walk = database.selectFrom('boot_attempt').select(['id', 'opened_ms']);
+    for (const condition of [...own, ...timeConditions(page)]) walk = walk.where(condition);
+    const first = walk.orderBy('opened_ms', 'desc').orderBy('id', 'desc').limit(limit);
     return database.selectFrom(first.as('walk')).select(['id', 'opened_ms']);
   };
-  // The same state twice would count its attempts twice.
-  const [first, ...others] = [...new Set(states)];
-  if (states !== undefined && first === undefined) return [];
-  let found = walk(first);
-  for (const state of others) found = found.unionAll(walk(state));
+  const [first, ...others] = walksOf(page);
+  if (first === undefined) return [];
+  let found = idsAlong(first);
+  for (const other of others) found = found.unionAll(idsAlong(other));
   const newest = database.selectFrom(found.as('found')).select('id').orderBy('opened_ms', 'desc').orderBy('id', 'desc').limit(limit);
   const rows = await database
     .selectFrom('boot_attempt')
@@ -41,13 +46,32 @@ export async function pageAttempts(database: Kysely<Tables>, page: AttemptPage):
   return rows.map(attemptOf);
 }
 
+type Condition = RawBuilder<SqlBool>;
+
+/** The conditions of each walk along an index; no attempt is on two of them. None where no state is wanted. */
+function walksOf({ machine, mac, profile, states }: AttemptPage): Condition[][] {
+  const wanted = allStates.filter((state) => states === undefined || states.includes(state));
+  if (wanted.length === 0) return [];
+  // Of one machine few are kept: the index of another column would lead through those of all machines.
+  const beside = [
+    ...(profile === undefined ? [] : [sql<SqlBool>`profile || '' = ${profile}`]),
+    ...(states === undefined ? [] : [sql<SqlBool>`state || '' in (${sql.join(wanted)})`]),
+  ];
+  if (machine !== undefined)
+    return [[sql`machine = ${machine}`, ...(mac === undefined ? [] : [sql<SqlBool>`mac || '' = ${mac}`]), ...beside]];
+  if (mac !== undefined) return [[sql`mac = ${mac}`, ...beside]];
+  if (profile !== undefined) return wanted.map((state) => [sql`profile = ${profile}`, sql<SqlBool>`state = ${state}`]);
+  return states === undefined ? [[]] : wanted.map((state) => [sql`state = ${state}`]);
+}
+
 /** Those that ended and were opened before, but for the newest of each machine. */
 export async function expiredAttempts(database: Kysely<Tables>, beforeMs: number, limit: number): Promise<string[]> {
   const rows = await database
     .selectFrom('boot_attempt as old')
     .select('old.id')
     .where('old.opened_ms', '<', beforeMs)
-    .where('old.state', 'not in', goingOn)
+    // Oldest first: the index of states would lead through all that ended.
+    .where(sql<SqlBool>`old.state || '' in (${sql.join(endStates)})`)
     .where((row) =>
       row.exists(
         row
@@ -69,14 +93,14 @@ export async function removeAttempts(database: Kysely<Tables>, ids: readonly str
     const { numDeletedRows } = await database
       .deleteFrom('boot_attempt')
       .where('id', 'in', bite)
-      .where('state', 'not in', goingOn)
+      .where('state', 'in', endStates)
       .executeTakeFirst();
     removed += Number(numDeletedRows);
   }
   return removed;
 }
 
-function timeConditions({ sinceMs, untilMs, before }: AttemptPage) {
+function timeConditions({ sinceMs, untilMs, before }: AttemptPage): Condition[] {
   return [
     ...(sinceMs === undefined ? [] : [sql<SqlBool>`opened_ms >= ${sinceMs}`]),
     ...(untilMs === undefined ? [] : [sql<SqlBool>`opened_ms <= ${untilMs}`]),

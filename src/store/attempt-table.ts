@@ -4,26 +4,31 @@ import type { AttemptRow, Tables } from './tables.ts';
 
 /** How many attempts of one machine are kept. */
 export const keptAttempts = 1000;
-/** How many of them a start reads back: enough for the running one and its recent history. */
-export const loadedAttempts = 20;
+/** How many of them a start reads back: as many as are kept in memory, or fewer where there are many machines. */
+export const loadedAttempts = 10;
+/** Of all machines: a start must not take minutes. */
+const loadedInAll = 20_000;
 
 /** The newest attempts of each machine, oldest first. */
 export async function readAttempts(database: Kysely<Tables>): Promise<StoredAttempt[]> {
+  const { machines } = await database
+    .selectFrom('boot_attempt')
+    .select(({ fn }) => fn.count<number>('machine').distinct().as('machines'))
+    .executeTakeFirstOrThrow();
+  const ofEach = Math.max(1, Math.min(loadedAttempts, Math.floor(loadedInAll / Math.max(1, machines))));
+  const ranked = database
+    .selectFrom('boot_attempt')
+    .select('id')
+    .select(({ fn }) =>
+      fn
+        .agg<number>('row_number')
+        .over((over) => over.partitionBy('machine').orderBy('opened_ms', 'desc').orderBy('id', 'desc'))
+        .as('age'),
+    );
   const rows = await database
-    .with('ranked', (query) =>
-      query
-        .selectFrom('boot_attempt')
-        .select(['id', 'opened_ms', 'document'])
-        .select(({ fn }) =>
-          fn
-            .agg<number>('row_number')
-            .over((over) => over.partitionBy('machine').orderBy('opened_ms', 'desc'))
-            .as('age'),
-        ),
-    )
-    .selectFrom('ranked')
+    .selectFrom('boot_attempt')
     .select('document')
-    .where('age', '<=', loadedAttempts)
+    .where('id', 'in', database.selectFrom(ranked.as('ranked')).select('id').where('age', '<=', ofEach))
     .orderBy('opened_ms')
     .orderBy('id')
     .execute();

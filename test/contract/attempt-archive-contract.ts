@@ -9,12 +9,12 @@ function attemptOf(id: string, machine: string, openedMs: number, state: Attempt
   return { ...plain, machine: { ...plain.machine, name: machine } };
 }
 
-const states = ['booting', 'stuck', 'up', 'local', 'handed-over', 'failed'] as const;
+const states = ['booting', 'stuck', 'waiting', 'up', 'failed'] as const;
 /** Thirty attempts of three machines, five opened in the same millisecond each time. */
 const thirty = Array.from({ length: 30 }, (_, i) => {
   const profile = { ...attempt('x').profile, name: i % 2 === 0 ? 'dom0' : 'installer' };
   const mac = `52:54:00:00:00:0${i % 3}`;
-  return attemptOf(`id${String(i).padStart(2, '0')}`, `post0${i % 3}`, atMs + Math.floor(i / 5), states[i % 6] ?? 'up', { mac, profile });
+  return attemptOf(`id${String(i).padStart(2, '0')}`, `post0${i % 3}`, atMs + Math.floor(i / 5), states[i % 5] ?? 'up', { mac, profile });
 });
 
 type Wanted = (one: StoredAttempt) => boolean;
@@ -34,6 +34,17 @@ const filters: readonly [string, Omit<AttemptPage, 'limit'>, Wanted][] = [
     { machine: 'post00', profile: 'dom0', states: ['booting', 'up'], sinceMs: atMs, untilMs: atMs + 3 },
     ({ machine, profile, state, openedMs }) =>
       machine.name === 'post00' && profile.name === 'dom0' && ['booting', 'up'].includes(state) && openedMs <= atMs + 3,
+  ],
+  [
+    'machine, MAC and state',
+    { machine: 'post01', mac: '52:54:00:00:00:01', states: ['waiting'] },
+    ({ machine, state }) => machine.name === 'post01' && state === 'waiting',
+  ],
+  ['machine and another MAC', { machine: 'post01', mac: '52:54:00:00:00:02' }, () => false],
+  [
+    'profile and states',
+    { profile: 'installer', states: ['up', 'stuck'] },
+    ({ profile, state }) => profile.name === 'installer' && ['up', 'stuck'].includes(state),
   ],
   ['a machine that never was', { machine: 'nobody' }, () => false],
 ];
@@ -75,6 +86,7 @@ export function attemptArchiveContract(make: () => Promise<StoreUnderTest>): voi
         attemptOf('a1', 'a', 1, 'up'),
         attemptOf('a2', 'a', 2, 'booting'),
         attemptOf('a3', 'a', 3, 'stuck'),
+        attemptOf('a3w', 'a', 3, 'waiting'),
         attemptOf('a4', 'a', 4, 'failed'),
         attemptOf('a5', 'a', 5, 'local'),
         attemptOf('a6', 'a', 6, 'up'),
@@ -86,7 +98,7 @@ export function attemptArchiveContract(make: () => Promise<StoreUnderTest>): voi
       expect(await store.now.archive.prune(1)).toBe(0);
       expect(await store.now.archive.prune(5)).toBe(3);
       const left = await store.now.archive.page({ limit: 100 });
-      expect(left.map(({ id }) => id).sort()).toEqual(['a2', 'a3', 'a5', 'a6', 'b1', 'c2']);
+      expect(left.map(({ id }) => id).sort()).toEqual(['a2', 'a3', 'a3w', 'a5', 'a6', 'b1', 'c2']);
       expect(await store.now.archive.prune(100)).toBe(1);
       expect(await store.now.archive.find('a5')).toBeUndefined();
     });

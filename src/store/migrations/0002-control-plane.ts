@@ -184,7 +184,9 @@ async function widenAttempts(database: Kysely<Attempts>): Promise<void> {
     last = end.id;
   }
   await database.schema.dropIndex('boot_attempt_machine').execute();
-  for (const first of ['machine', 'mac', 'profile', 'state']) await index(database, 'boot_attempt', [first, 'opened_ms', 'id']);
+  for (const first of [['machine'], ['mac'], ['profile', 'state'], ['state']]) {
+    await index(database, 'boot_attempt', [...first, 'opened_ms', 'id']);
+  }
   await index(database, 'boot_attempt', ['opened_ms', 'id']);
 }
 
