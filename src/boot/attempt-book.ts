@@ -118,8 +118,12 @@ export class AttemptBook {
       const known = { ...(size !== undefined && { size }), ...(reason !== undefined && { reason }) };
       this.#emit(attempt, { kind: 'file', protocol, phase, file: path, bytes, ...known }, atMs);
     }
-    if (phase === 'missing' || phase === 'refused')
-      this.#trouble(attempt, `${path} was ${phase}${reason === undefined ? '' : `: ${reason}`}`, stages);
+    if (phase === 'missing' || phase === 'refused') {
+      const what = `${path} was ${phase}${reason === undefined ? '' : `: ${reason}`}`;
+      this.#trouble(attempt, what, stages);
+      // Who waits is never stuck, and would wait for ever.
+      if (attempt.state === 'waiting' && stages.length > 0) this.tellWaiting(attempt, `it cannot be shown what to wait for: ${what}`);
+    }
     if (phase === 'aborted') this.#trouble(attempt, `the transfer of ${path} broke off after ${bytes} bytes`, stages);
     if (phase === 'opened') this.#resume(attempt, `${path} was asked for`);
     if (!isWhole(attempt, observation)) return;
@@ -195,9 +199,9 @@ export class AttemptBook {
   }
 
   /** The attempt before has ended, as its machine begins a new one. */
-  #supersede(before: Attempt, { state }: Pick<AttemptStart, 'state'>): void {
-    if (before.state === 'waiting') {
-      this.end(before, 'handed-over', state === 'waiting' ? 'the machine began anew while it waited' : 'it was assigned while it waited');
+  #supersede(before: Attempt, { state, stages }: Pick<AttemptStart, 'state' | 'stages'>): void {
+    if (before.state === 'waiting' || (before.isUnread && stages !== undefined)) {
+      this.end(before, 'handed-over', endOfWaiting(before, state));
       return;
     }
     const last = lastStage(before.stages);
@@ -299,6 +303,11 @@ type EventBody = BootEvent extends infer One
     ? Omit<One, 'atMs' | 'elapsedMs' | 'attempt' | 'machine' | 'mac'>
     : never
   : never;
+
+function endOfWaiting(before: Attempt, next: AttemptStart['state']): string {
+  if (before.state !== 'waiting') return 'it was assigned anew before it had read its menu';
+  return next === 'waiting' ? 'the machine began anew while it waited' : 'it was assigned while it waited';
+}
 
 /** `post01-20261122T215831-k3f9`: of two servers on one database, no two alike. */
 function attemptId(machine: string, atMs: number): string {

@@ -115,6 +115,11 @@ export class Attempt {
     return grubPollPath(this.pins, this.stages.find(({ stage }) => stage === 'menu')?.file);
   }
 
+  /** Whether it was assigned while it waited and has not read its menu since. */
+  get isUnread(): boolean {
+    return this.polledAt !== undefined && !this.has('menu');
+  }
+
   /** What the rule for new attempts looks at. */
   get seen(): SeenAttempt {
     const { stages, lastSeenMs, tookOtherOffer } = this;

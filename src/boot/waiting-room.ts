@@ -57,34 +57,56 @@ export class WaitingRoom {
   /** Objects have changed. Reading a file has no side effect, so who will ask for its menu is assigned before it asks. */
   assignAll(): void {
     const nowMs = this.#deps.clock.now();
-    const waiting = [...this.#deps.book.index.newest()].filter((attempt) => attempt.state === 'waiting' && !isSilent(attempt, nowMs));
-    for (const attempt of waiting) this.assign(attempt);
+    const present = [...this.#deps.book.index.newest()].filter((attempt) => attempt.goesOn && !isSilent(attempt, nowMs));
+    for (const attempt of present) {
+      if (attempt.state === 'waiting') this.assign(attempt);
+      else if (attempt.isUnread) this.#assignAnew(attempt);
+    }
   }
 
   /** For those that wait by GRUB, and are heard of just now. */
   assign(attempt: Attempt): void {
-    const { facts, decider, book, opener } = this.#deps;
-    const { client, pollPath, pins, addresses } = attempt;
+    const { decider, book } = this.#deps;
+    const { client, pollPath } = attempt;
     if (client === undefined || pollPath === undefined) return;
-    const subnet = facts.objects.subnets.find(({ name }) => name === pins.subnet.name) ?? pins.subnet;
+    const subnet = this.#subnetOf(attempt);
     const pinned = decider.decide(client, subnet, attempt);
     if (pinned.kind !== 'boot' || asksDhcpAgain(pinned)) return;
     const fresh = decider.decide(client, subnet);
     const next = afterWaiting(fresh, decider.isAssigned(client.mac, subnet), pinned);
     attempt.sentOff = next.kind === 'reboot' ? next.reason : undefined;
     switch (next.kind) {
-      case 'go': {
-        // What it is past: its loader is there, its menu is another one now.
-        const stages = attempt.stages.filter(({ stage }) => stage !== 'menu');
-        const how = { before: attempt, reason: assignedReason(fresh), stages, addresses, polledAt: pollPath };
-        return opener.open(next.decision, client, subnet, how);
-      }
+      case 'go':
+        return this.#goOn(next.decision, attempt, client, pollPath);
       case 'leave':
         return book.end(attempt, 'handed-over', next.reason);
       case 'wait':
       case 'reboot':
         return book.tellWaiting(attempt, next.reason);
     }
+  }
+
+  /** It was assigned a moment ago and has not read that menu: somebody thought better of it. */
+  #assignAnew(attempt: Attempt): void {
+    const { client, polledAt, pins } = attempt;
+    if (client === undefined || polledAt === undefined) return;
+    const fresh = this.#deps.decider.decide(client, this.#subnetOf(attempt));
+    if (fresh.kind !== 'boot' || (fresh.profile.name === pins.profile.name && fresh.machine.name === pins.machine.name)) return;
+    const pinned = this.#deps.decider.decide(client, pins.subnet, attempt);
+    if (fresh.waiting === true || afterWaiting(fresh, true, pinned).kind === 'go') this.#goOn(fresh, attempt, client, polledAt);
+  }
+
+  #goOn(decision: Parameters<AttemptOpener['open']>[0], attempt: Attempt, client: BootClient, polledAt: string): void {
+    // What it is past: its loader is there, its menu is another one now.
+    const stages = attempt.stages.filter(({ stage }) => stage !== 'menu');
+    const reason = decision.kind === 'boot' && decision.waiting === true ? decision.reason : assignedReason(decision);
+    const how = { before: attempt, reason, stages, addresses: attempt.addresses, polledAt };
+    this.#deps.opener.open(decision, client, this.#subnetOf(attempt), how);
+  }
+
+  /** As it is today. */
+  #subnetOf({ pins }: Attempt): Subnet {
+    return this.#deps.facts.objects.subnets.find(({ name }) => name === pins.subnet.name) ?? pins.subnet;
   }
 }
 

@@ -106,6 +106,12 @@ describe('a client without assignment where its subnet is pending', () => {
     expect(rig.desk.attemptsOf(madeUp).map(({ state }) => state)).toEqual(['handed-over', 'waiting']);
   });
 
+  it('says so where its loader is not there, since it is never stuck', () => {
+    rig.lease(rom, address, subnet);
+    rig.fetch('pxegrub', { clientAddress: address, phase: 'missing', reason: 'no loader is called /pxegrub' });
+    expect(lastReason()).toBe('it cannot be shown what to wait for: pxegrub was missing: no loader is called /pxegrub');
+  });
+
   it('gets only a short lease where it is no firmware', () => {
     expect(rig.desk.advise({ mac: strangeMac, face: 'other' }, subnet, 'DISCOVER')).toMatchObject({ kind: 'lease', leaseSeconds: 120 });
     expect(rig.seen).toEqual([]);
@@ -184,6 +190,24 @@ describe('a machine that waits by GRUB and is assigned', () => {
     expect(await rig.text(menu, address)).toMatch(/\ntimeout 3\n\ntitle [^\n]+\nreboot\n$/);
     expect(rig.desk.stateOf('post09')).toMatchObject({ state: 'waiting', reason: expect.stringMatching(reason) });
     expect(rig.lease(rom, address, subnet)).toMatchObject({ machine: { name: 'post09' }, profile: { name: 'dom0' } });
+  });
+
+  it('boots what was said last before its next poll', async () => {
+    const other = { ...dom0, name: 'other', parameters: { menuTitle: 'the other one' } };
+    rig.desk.setObjects((rig.objects = { ...rig.objects, profiles: [dom0, other] }));
+    waitByGrub();
+    put(assigned);
+    put({ ...assigned, profile: 'other' });
+    expect(await rig.text(menu, address)).toContain('title the other one');
+    expect(rig.desk.attemptsOf('post09').map(({ state, reason }) => `${state}: ${reason}`)[0]).toBe(
+      'handed-over: it was assigned anew before it had read its menu',
+    );
+    put(named);
+    expect(await rig.text(menu, address)).toMatch(/waits for an assignment/);
+    put(assigned);
+    pollByGrub();
+    put({ ...assigned, profile: 'other' });
+    expect(rig.desk.stateOf('post09'), 'it has read its menu').toMatchObject({ state: 'booting', profile: 'dom0' });
   });
 
   it('boots what was asked for once', () => {
