@@ -26,7 +26,7 @@ export interface EditedText {
  */
 export async function editText(terminal: Terminal, edited: EditedText): Promise<void> {
   let { text: base, etag } = await edited.load();
-  const folder = mkdtempSync(join(tmpdir(), 'virtdom-edit-'));
+  const folder = mkdtempSync(join(terminal.environment?.['TMPDIR'] || tmpdir(), 'virtdom-edit-'));
   const file = join(folder, edited.fileName);
   writeFileSync(file, base, { mode: 0o600 });
   for (;;) {

@@ -26,6 +26,8 @@ export async function runProgram(
     .description('Boots machines that have nothing on their disks: DHCP, TFTP, HTTP and NFS in one service')
     .version(version, '-V, --version', 'print the version')
     .helpCommand('help [command]', 'explain a command')
+    // `template get --version 3` means its own option, not the program's.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: terminal.out,

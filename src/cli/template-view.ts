@@ -14,7 +14,7 @@ export const templateView: View<TemplateSummary> = {
     { head: 'BY', cell: ({ updatedBy }) => updatedBy },
     { head: 'BACK AT', cell: ({ trial }) => formatTime(trial?.until), wide: true },
     { head: 'REVISION', cell: ({ revision }) => revision, align: 'right', wide: true },
-    { head: 'SHA256', cell: ({ sha256 }) => sha256.slice(0, 12), wide: true },
+    { head: 'SHA256', cell: ({ sha256 }) => sha256?.slice(0, 12), wide: true },
   ],
   name: ({ name }) => name,
   empty: 'there is no template',
@@ -44,6 +44,13 @@ export function describeProblem({ template, line, machine, message }: TemplatePr
 }
 
 /** What a check found, a line for each problem, and the summary last. */
-export function describeCheck({ name, summary, problems }: CheckResult): string {
-  return [...problems.map(describeProblem), printable(`${name}: ${summary}`)].map((line) => `${line}\n`).join('');
+export function describeCheck({ name, summary, problems, problemsLeftOut, broken, grub }: CheckResult): string {
+  const lines = [
+    ...problems.map(describeProblem),
+    ...(problemsLeftOut > 0 ? [`and ${problemsLeftOut} more`] : []),
+    ...(broken.length > 0 ? [`loses a file that it has now: ${broken.join(', ')}`] : []),
+    ...(grub === undefined ? [] : [`GRUB: ${grub}`]),
+    `${name}: ${summary}`,
+  ];
+  return lines.map((line) => `${printable(line)}\n`).join('');
 }

@@ -16,6 +16,7 @@ import { readText } from './document-source.ts';
 import { parseCount } from './duration.ts';
 import { outputOption, printItem, printItems, writeText } from './output.ts';
 import type { OutputOptions } from './output.ts';
+import { printable } from './printable.ts';
 import { asking, serviceCommand } from './service-command.ts';
 import { addTemplateDraftCommands } from './template-draft.ts';
 import { addTemplatePublishCommands } from './template-publish.ts';
@@ -75,16 +76,13 @@ Examples:
     .addHelpText(
       'after',
       `
-Without more it compares what is published with the draft. Ends with 0 where they are the same, with 1 where they differ.
+Without more it compares what is published with the draft, or the shipped file with what is published where there is no
+draft. Ends with 0 where they are the same, with 1 where they differ.
 
 Example:
   virtdom template diff menu.lst shipped published`,
     )
-    .action(
-      asking(terminal, (api, name: string, from: string | undefined, to: string | undefined) =>
-        diff(terminal, api, name, from ?? 'published', to ?? 'draft'),
-      ),
-    );
+    .action(asking(terminal, (api, name: string, from: string | undefined, to: string | undefined) => diff(terminal, api, name, from, to)));
 
   addTemplateDraftCommands(template, terminal);
   addTemplatePublishCommands(template, terminal);
@@ -102,7 +100,7 @@ async function get(terminal: Terminal, api: ApiClient, name: string, { draft, ve
   }
   const { body } = await api.get<TemplateResource>(apiPath`/templates/${name}`);
   if (draft === true && body.draft?.text === undefined) throw new CliError('notFound', `template ${name} has no draft`);
-  const text = draft === true ? (body.draft?.text ?? '') : body.text;
+  const text = (draft === true ? body.draft?.text : body.text) ?? '';
   printItem(terminal, output, { ...templateView, detail: () => text }, body);
 }
 
@@ -120,6 +118,8 @@ async function render(terminal: Terminal, api: ApiClient, name: string, { machin
     body: { ...(text !== undefined && { text }), ...(version !== undefined && { version }) },
   });
   if (body.text !== undefined) writeText(terminal, body.text);
+  const others = body.files.filter(({ path }) => path !== body.path);
+  if (others.length > 0) terminal.error(`${printable(`it is also part of ${others.map(({ path }) => path).join(', ')}`)}\n`);
   for (const problem of body.problems) terminal.error(`${describeProblem(problem)}\n`);
   if (body.text === undefined) throw new CliError('failed', `${name} cannot be rendered for ${machine}`);
 }
@@ -145,7 +145,7 @@ async function check(terminal: Terminal, api: ApiClient, name: string | undefine
   if (wrong > 0) throw new CliError('failed', `${wrong === 1 ? 'one template is' : `${wrong} templates are`} not right`);
 }
 
-async function diff(terminal: Terminal, api: ApiClient, name: string, from: string, to: string): Promise<void> {
+async function diff(terminal: Terminal, api: ApiClient, name: string, from: string | undefined, to: string | undefined): Promise<void> {
   const { body } = await api.get<TemplateDiff>(apiPath`/templates/${name}:diff`, { from, to });
   writeText(terminal, body.diff);
   if (body.same) terminal.error(`${body.from} and ${body.to} are the same\n`);
