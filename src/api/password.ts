@@ -3,12 +3,19 @@ import { promisify } from 'node:util';
 import { ProblemError } from './problems.ts';
 
 /** OWASP's Password Storage Cheat Sheet asks for 19 MiB and 2 passes at least; 64 MiB takes about 0.1 s here. */
-const parameters = { memory: 65_536, passes: 2, parallelism: 1 } as const;
+const defaultCost: PasswordCost = { memory: 65_536, passes: 2 };
+const parallelism = 1;
 const tagLength = 32;
 const nonceLength = 16;
 /** Each takes 64 MiB and a thread of the pool, which files and DNS need too. */
 const atOnce = 2;
 const waitingLimit = 32;
+
+export interface PasswordCost {
+  /** KiB. */
+  readonly memory: number;
+  readonly passes: number;
+}
 
 interface PhcHash {
   readonly memory: number;
@@ -22,15 +29,20 @@ const derive = promisify(argon2);
 
 /** Hashes passwords with argon2id, two at a time; the others wait in a short queue. */
 export class PasswordHasher {
+  readonly #cost: PasswordCost;
   #running = 0;
   readonly #waiting: (() => void)[] = [];
   #decoy: Promise<string> | undefined;
 
+  constructor(cost: PasswordCost = defaultCost) {
+    this.#cost = cost;
+  }
+
   /** As PHC text: `$argon2id$v=19$m=65536,t=2,p=1$nonce$tag`. */
   async hash(password: string): Promise<string> {
     const nonce = randomBytes(nonceLength);
-    const tag = await this.#derive(password, { ...parameters, nonce, tag: Buffer.alloc(tagLength) });
-    const { memory, passes, parallelism } = parameters;
+    const tag = await this.#derive(password, { ...this.#cost, parallelism, nonce, tag: Buffer.alloc(tagLength) });
+    const { memory, passes } = this.#cost;
     return `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}$${base64(nonce)}$${base64(tag)}`;
   }
 

@@ -1,5 +1,5 @@
 import { applyDocuments } from '../../machines/apply.ts';
-import { importMachines } from '../../machines/import/import-machines.ts';
+import { importInThread } from '../../machines/import/import-in-thread.ts';
 import type { NotUnderstood } from '../../machines/import/import-report.ts';
 import type { ObjectDocument } from '../../machines/object-store.ts';
 import type { Api } from '../build-api.ts';
@@ -32,7 +32,7 @@ export function addMachineImportRoutes(app: Api, plane: ControlPlane): void {
     async (request): Promise<ImportResult> => {
       const { format, text, update = false } = request.body;
       const isDry = request.query.dryRun === true;
-      const { machines, notUnderstood } = importMachines(formats[format], text);
+      const { machines, notUnderstood } = await importInThread(formats[format], text);
       const { current } = plane.objects;
       const documents = machines.map(({ document }) => completed(document, request.body));
       const left = update ? [] : machines.filter(({ document }) => current.find('Machine', document.name) !== undefined);
