@@ -56,6 +56,17 @@ async function download(port: number, address = '127.0.0.1'): Promise<string> {
   return client.bytes.toString();
 }
 
+/** One request, and whether anything comes back within 300 ms. */
+async function askTftp(port: number): Promise<'answer' | 'silence'> {
+  const socket = createSocket('udp4');
+  const answer = once(socket, 'message').then(() => 'answer' as const);
+  socket.send(Buffer.from('\0\u0001menu.lst\0octet\0', 'latin1'), port, '127.0.0.1');
+  const silence = new Promise<'silence'>((resolve) => setTimeout(() => resolve('silence'), 300));
+  const first = await Promise.race([answer, silence]);
+  socket.close();
+  return first;
+}
+
 describe('the thread of TFTP and HTTP', () => {
   it('asks the control thread what a path means, tells it what it saw, and forwards its log', async () => {
     const { thread, ports, seen, log } = await rig();
@@ -90,6 +101,19 @@ describe('the thread of TFTP and HTTP', () => {
     await thread.setNetworks({ addresses: ['127.0.0.3'] });
     expect(await download(ports.tftp, '127.0.0.3')).toBe('for tftp\n');
     await expect(fetch(`http://127.0.0.1:${ports.http}/menu.lst`)).rejects.toThrow('fetch failed');
+  });
+
+  it('follows whose TFTP requests are answered, also over a crash', async () => {
+    const { thread, ports, log } = await rig({ entry: new URL('./bulk-mortal-worker.ts', import.meta.url) });
+    await thread.start();
+    const elsewhere = [{ network: 0x0a00_0000, prefixLength: 8 }];
+    await thread.setNetworks({ addresses: ['127.0.0.1'], clients: elsewhere });
+    await expect(askTftp(ports.tftp)).resolves.toBe('silence');
+    await expect(thread.setNetworks({ addresses: ['127.0.0.1', '127.0.0.66'], clients: elsewhere })).rejects.toThrow('ended');
+    await expect.poll(() => log.lines.map(({ message }) => message), { timeout: 5_000 }).toContain('TFTP and HTTP serve again');
+    await expect(askTftp(ports.tftp)).resolves.toBe('silence');
+    await thread.setNetworks({ addresses: ['127.0.0.1'], clients: [{ network: 0x7f00_0000, prefixLength: 8 }] });
+    expect(await download(ports.tftp)).toBe('for tftp\n');
   });
 
   it.each(['udp', 'tcp'])(

@@ -14,7 +14,6 @@ import { addressOf, Client, HeldStore, lab, nameOf, ScriptedAdvisor } from './la
 
 const one = '52:54:00:00:00:01';
 const two = '52:54:00:00:00:02';
-const minute = 60_000;
 const farm: Subnet = {
   ...lab,
   name: 'farm',
@@ -236,9 +235,12 @@ describe('LeaseBook.setSubnets', () => {
   it('goes on in the order of before in a pool that stays', async () => {
     await bind(one, lab);
     await bind(two, lab);
-    clock.advance(61 * minute);
+    book.release(two, ipv4Number('10.0.0.101'));
+    book.release(one, ipv4Number('10.0.0.100'));
+    const others = ['03', '04', '05', '06'].map((last) => `52:54:00:00:00:${last}`);
+    offer(others[0] ?? '', lab);
     book.setSubnets([{ ...lab, leaseSeconds: 60 }, farm]);
-    expect(offer('52:54:00:00:00:03', lab)).toBe('10.0.0.102');
+    expect(others.map((mac) => offer(mac, lab))).toEqual(['10.0.0.102', '10.0.0.103', '10.0.0.101', '10.0.0.100']);
   });
 
   it('gives nobody a declined address of a pool that changed, as long as there are others', async () => {

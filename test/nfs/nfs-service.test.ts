@@ -130,6 +130,56 @@ describe('the NFS service', { timeout: 20_000 }, () => {
     expect(await askUdp(ports.port, getAttributes, '127.0.0.1')).toBeUndefined();
   });
 
+  it('lets others read from now on, on connections that are open too, and images that are published later', async () => {
+    const image = sampleImage(dir, ['127.0.0.0/8']);
+    await service.publish(image);
+    const handle = await mount(ports.mountPort, '/images/dom0@3');
+    const connections = await clients();
+    const statuses = async (): Promise<ReadonlySet<number>> =>
+      new Set(await Promise.all(connections.map(async (each) => (await each.ask(100_003, 3, 1, xdr(handle))).u32())));
+    expect([...(await statuses())]).toEqual([0]);
+    const addresses = ['127.0.0.1'];
+    await service.setNetworks({ addresses, readers: [cidr('10.0.0.0/8')], udpClients: [] });
+    expect([...(await statuses())]).toEqual([13]);
+    await service.publish(image);
+    expect([...(await statuses())]).toEqual([13]);
+    await expect(mount(ports.mountPort, '/images/dom0@3')).rejects.toThrow('MOUNT answers 13');
+    await service.setNetworks({ addresses, readers: [cidr('127.0.0.0/8')], udpClients: [] });
+    expect([...(await statuses())]).toEqual([0]);
+    for (const connection of connections) connection.close();
+  });
+
+  it('answers UDP to others from now on', async () => {
+    const question = rpcCall(100_003, 3, 0);
+    expect(await askUdp(ports.port, question, '127.0.0.1')).toBeDefined();
+    const addresses = ['127.0.0.1', '127.0.0.2'];
+    await service.setNetworks({ addresses, readers: [], udpClients: [cidr('10.0.0.0/8')] });
+    expect(await askUdp(ports.port, question, '127.0.0.1')).toBeUndefined();
+    await service.setNetworks({ addresses, readers: [], udpClients: [cidr('127.0.0.0/8')] });
+    expect(await askUdp(ports.port, question, '127.0.0.1')).toBeDefined();
+  });
+
+  it('says which address it cannot have, and serves the others', async () => {
+    const all = [cidr('127.0.0.0/8')];
+    await service.setNetworks({ addresses: ['192.0.2.1', '127.0.0.2', '127.0.0.1'], readers: all, udpClients: all });
+    expect(log.lines.filter(({ level }) => level === 'error')).toMatchObject([{ fields: { worker: 0 } }]);
+    for (const address of ['127.0.0.1', '127.0.0.2'])
+      expect((await askUdp(ports.port, rpcCall(100_003, 3, 0), address))?.from).toBe(address);
+  });
+
+  it('tells a worker that is started again whom to answer', async () => {
+    const image = sampleImage(dir, ['127.0.0.0/8']);
+    await service.publish(image);
+    await service.setNetworks({ addresses: ['127.0.0.1'], readers: [cidr('10.0.0.0/8')], udpClients: [cidr('10.0.0.0/8')] });
+    const before = workers.length;
+    await Promise.all(workers.map((worker) => worker.terminate()));
+    await until(() => workers.length === before + 2);
+    await until(() => log.lines.some(({ message }) => message === 'an NFS worker crashed'));
+    await service.publish(image);
+    await expect(mount(ports.mountPort, '/images/dom0@3')).rejects.toThrow('MOUNT answers 13');
+    expect(await askUdp(ports.port, rpcCall(100_003, 3, 0), '127.0.0.1')).toBeUndefined();
+  });
+
   it('gives at most 32 KiB a READ over UDP', async () => {
     await service.publish(sampleImage(dir, ['127.0.0.0/8']));
     const connection = await NfsClient.to(ports.port);
