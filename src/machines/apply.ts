@@ -1,5 +1,6 @@
 import { isRecord } from '../documents/check-shape.ts';
 import { didYouMean } from '../documents/problems.ts';
+import { Breath } from './breath.ts';
 import { diffDocuments } from './diff-documents.ts';
 import type { FieldChange } from './diff-documents.ts';
 import type { CommitOptions, CommitOutcome, ObjectBook } from './object-book.ts';
@@ -34,8 +35,8 @@ export async function applyDocuments(
   { prune = false, ...options }: ApplyOptions,
 ): Promise<ApplyOutcome> {
   let compared: readonly Compared[] = [];
-  const outcome = await book.commit((snapshot) => {
-    compared = compare(snapshot, documents, prune);
+  const outcome = await book.commit(async (snapshot) => {
+    compared = await compare(snapshot, documents, prune);
     return compared.flatMap(({ change }) => change ?? []);
   }, options);
   if (outcome.kind !== 'done') return outcome;
@@ -47,17 +48,24 @@ interface Compared {
   readonly change?: ObjectChange;
 }
 
-function compare(snapshot: ObjectSnapshot, documents: readonly ObjectDocument[], prune: boolean): Compared[] {
-  const compared = documents.map((document): Compared => {
-    const { kind, name } = document;
-    const current = snapshot.find(kind, name);
-    const changes = diffDocuments(current?.document, document);
-    const revision = current?.revision ?? 0;
-    if (current !== undefined && changes.length === 0) return { object: { kind, name, outcome: 'unchanged', revision, changes } };
-    const outcome = current === undefined ? 'created' : 'changed';
-    return { object: { kind, name, outcome, revision: revision + 1, changes }, change: { kind, name, revision, document } };
-  });
+async function compare(snapshot: ObjectSnapshot, documents: readonly ObjectDocument[], prune: boolean): Promise<Compared[]> {
+  const compared: Compared[] = [];
+  const breath = new Breath();
+  for (const document of documents) {
+    await breath.take();
+    compared.push(compareOne(snapshot, document));
+  }
   return prune ? compared.concat(leftOver(snapshot, documents)) : compared;
+}
+
+function compareOne(snapshot: ObjectSnapshot, document: ObjectDocument): Compared {
+  const { kind, name } = document;
+  const current = snapshot.find(kind, name);
+  const changes = diffDocuments(current?.document, document);
+  const revision = current?.revision ?? 0;
+  if (current !== undefined && changes.length === 0) return { object: { kind, name, outcome: 'unchanged', revision, changes } };
+  const outcome = current === undefined ? 'created' : 'changed';
+  return { object: { kind, name, outcome, revision: revision + 1, changes }, change: { kind, name, revision, document } };
 }
 
 function leftOver(snapshot: ObjectSnapshot, documents: readonly ObjectDocument[]): Compared[] {

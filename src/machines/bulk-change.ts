@@ -1,3 +1,4 @@
+import { Breath } from './breath.ts';
 import type { CommitOptions, ObjectBook, ObjectProblem } from './object-book.ts';
 import type { ObjectSnapshot } from './object-state.ts';
 import type { ObjectChange, ObjectConflict, StoredObject } from './object-store.ts';
@@ -52,11 +53,17 @@ export async function changeMany(
   for (let open = items; open.length > 0; open = items.filter((item) => !results.has(item))) {
     const owners = new Map<string, Item>();
     let changing: readonly Item[] = [];
-    const outcome = await book.commit((snapshot) => {
+    const outcome = await book.commit(async (snapshot) => {
       owners.clear();
       for (const item of open) results.delete(item);
-      const plans = open.map((item) => ({ item, intention: claimed(item, item.plan(snapshot), owners) }));
-      for (const { item, intention } of plans) settle(item, intention, results);
+      const plans: { readonly item: Item; readonly intention: Intention }[] = [];
+      const breath = new Breath();
+      for (const item of open) {
+        await breath.take();
+        const intention = claimed(item, item.plan(snapshot), owners);
+        settle(item, intention, results);
+        plans.push({ item, intention });
+      }
       changing = plans.flatMap(({ item, intention }) => (intention.kind === 'change' ? item : []));
       if (atomic && someFailed(results)) return [];
       return plans.flatMap(({ intention }) => (intention.kind === 'change' ? intention.changes : []));

@@ -35,6 +35,12 @@ export type Blame = (kind: ObjectKind, name: string, path: ValuePath, message: s
 
 /** Checks how objects fit together: references, addresses, who is still needed. Names are unique already. */
 export function crossCheck(candidate: Candidate, blame: Blame): void {
+  const steps = crossCheckSteps(candidate, blame);
+  while (steps.next().done !== true);
+}
+
+/** Likewise one step at a time, so that something else can be done in between. */
+export function* crossCheckSteps(candidate: Candidate, blame: Blame): Generator<void> {
   const subnets = candidate.put.filter(({ kind }) => kind === 'Subnet').flatMap(({ name }) => candidate.subnets.get(name) ?? []);
   for (const subnet of subnets) {
     checkSubnet(subnet, blame);
@@ -43,9 +49,9 @@ export function crossCheck(candidate: Candidate, blame: Blame): void {
   }
   for (const document of candidate.put) if (document.kind === 'Profile') checkProfile(document, candidate, blame);
   const machines = candidate.put.filter(({ kind }) => kind === 'Machine').flatMap(({ name }) => candidate.machines.get(name) ?? []);
-  checkMachines(machines, candidate, blame);
+  yield* checkMachines(machines, candidate, blame);
   const { deleted } = candidate;
-  if (subnets.length > 0 || deleted.some(({ kind }) => kind === 'Subnet')) checkSubnetsKept(subnets, machines, candidate, blame);
+  if (subnets.length > 0 || deleted.some(({ kind }) => kind === 'Subnet')) yield* checkSubnetsKept(subnets, machines, candidate, blame);
   for (const { kind, name } of deleted) if (kind === 'Profile') checkUnused(name, candidate, blame);
 }
 
@@ -141,11 +147,12 @@ function isEmpty(document: ObjectDocument, key: string): boolean {
   return inner === undefined || ((isRecord(inner) || Array.isArray(inner)) && Object.keys(inner).length === 0);
 }
 
-function checkMachines(machines: readonly Machine[], candidate: Candidate, blame: Blame): void {
+function* checkMachines(machines: readonly Machine[], candidate: Candidate, blame: Blame): Generator<void> {
   if (machines.length === 0) return;
   const macs = new Map<Mac, string>();
   const addresses = ownAddresses(candidate);
   for (const { name, profile, nics } of machines) {
+    yield;
     if (profile !== undefined) checkReference('Machine', name, 'profile', profile, candidate, blame);
     for (const [index, { mac, address }] of nics.entries()) {
       const owner = macs.get(mac) ?? candidate.ownerOfMac(mac);
@@ -180,17 +187,18 @@ function placeProblem(address: Ipv4, { subnets, brokenSubnets }: Candidate): str
 }
 
 /** Machines that are not changed keep their addresses: a subnet that goes, shrinks or takes one is to blame. */
-function checkSubnetsKept(
+function* checkSubnetsKept(
   changed: readonly ConfiguredSubnet[],
   checkedAlready: readonly Machine[],
   candidate: Candidate,
   blame: Blame,
-): void {
+): Generator<void> {
   const skip = new Set(checkedAlready);
   const homeless: string[] = [];
   const takers = new Map<string, string[]>();
   const own = ownAddresses({ ...candidate, subnets: new Map(changed.map((subnet) => [subnet.name, subnet])) });
   for (const machine of candidate.machines.values()) {
+    yield;
     if (skip.has(machine)) continue;
     for (const { address } of machine.nics) {
       if (address === undefined) continue;

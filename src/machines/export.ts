@@ -8,9 +8,18 @@ import type { ObjectDocument } from './object-store.ts';
 
 /** All objects: subnets, profiles, machines, each by name, with keys in the order of the reference. */
 export function orderedDocuments(snapshot: ObjectSnapshot): ObjectDocument[] {
-  return objectKinds.flatMap((kind) =>
-    [...snapshot.list(kind)].sort(byName).map(({ document }) => inOrder(document, objectSchemas[kind] as SchemaNode) as ObjectDocument),
-  );
+  return objectKinds.flatMap((kind) => [...snapshot.list(kind)].sort(byName).map(({ document }) => orderedDocument(document)));
+}
+
+/** A document is put in order once, however often it is exported. */
+const ordered = new WeakMap<ObjectDocument, ObjectDocument>();
+
+function orderedDocument(document: ObjectDocument): ObjectDocument {
+  const known = ordered.get(document);
+  if (known !== undefined) return known;
+  const made = inOrder(document, objectSchemas[document.kind] as SchemaNode) as ObjectDocument;
+  ordered.set(document, made);
+  return made;
 }
 
 /**

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Clock, Timer } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { OneShot } from '../model/one-shot.ts';
-import { Breath, checkPlan, entriesOf, moveClaims } from './object-plan.ts';
+import { Breath } from './breath.ts';
+import { checkPlan, entriesOf, moveClaims } from './object-plan.ts';
 import type { CheckedPlan, ObjectProblem } from './object-plan.ts';
 import { Claims, ObjectState } from './object-state.ts';
 import type { Entry, ObjectSnapshot } from './object-state.ts';
@@ -87,12 +88,12 @@ export class ObjectBook {
    * conflict unless it names a revision itself.
    */
   commit(
-    changes: readonly ObjectChange[] | ((snapshot: ObjectSnapshot) => readonly ObjectChange[]),
+    changes: readonly ObjectChange[] | ((snapshot: ObjectSnapshot) => readonly ObjectChange[] | Promise<readonly ObjectChange[]>),
     options: CommitOptions,
   ): Promise<CommitOutcome> {
     return this.#inTurn(async () => {
       for (let attempt = 1; ; attempt++) {
-        const planned = typeof changes === 'function' ? changes(this.#state) : changes;
+        const planned = typeof changes === 'function' ? await changes(this.#state) : changes;
         const { outcome, mayRetry } = await this.#try(planned, options);
         if (!mayRetry || typeof changes !== 'function' || attempt === attempts) return outcome;
       }

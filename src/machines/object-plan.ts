@@ -1,6 +1,8 @@
 import { pointerTo } from '../documents/report.ts';
 import type { Machine } from '../model/machine.ts';
-import { crossCheck } from './cross-checks.ts';
+import { Breath } from './breath.ts';
+import { crossCheckSteps } from './cross-checks.ts';
+import type { Blame, Candidate } from './cross-checks.ts';
 import type { ObjectKind } from './object-schemas.ts';
 import type { Claims, Entry, ObjectState } from './object-state.ts';
 import type { ObjectChange, ObjectConflict, ObjectDocument, StoredObject } from './object-store.ts';
@@ -24,86 +26,83 @@ export type CheckedPlan =
 
 /** A document of a machine is some hundred bytes; one of many parameters some thousand. */
 const maxDocumentBytes = 65_536;
-/** How long the control thread may be held at a time. */
-const sliceMs = 4;
-
-/** Lets packets through between slices of long work. */
-export class Breath {
-  #sinceMs = performance.now();
-
-  /** To be awaited between one item and the next. */
-  async take(): Promise<void> {
-    if (performance.now() - this.#sinceMs < sliceMs) return;
-    await new Promise((resolve) => void setImmediate(resolve));
-    this.#sinceMs = performance.now();
-  }
-}
-
 /** Checks changes against the state that they are made of: revisions first, then shapes, then how all fits together. */
 export async function checkPlan(changes: readonly ObjectChange[], state: ObjectState, claims: Claims): Promise<CheckedPlan> {
   const conflicts = changes.flatMap((change) => conflictOf(change, state));
   if (conflicts.length > 0) return { kind: 'conflict', conflicts };
-  const problems: ObjectProblem[] = [];
-  const put = new Map<ObjectChange, Objects[ObjectKind]>();
-  const documents: ObjectDocument[] = [];
-  const deleted: ObjectChange[] = [];
-  const seen = new Set<string>();
-  const brokenProfiles = new Set<string>();
-  let brokenSubnets = false;
   const breath = new Breath();
+  const draft = await readChanges(changes, breath);
+  const { put, deleted, problems } = draft;
+  const blame: Blame = (kind, name, path, detail) => void problems.push({ kind, name, pointer: pointerTo(path), detail });
+  for (const _ of crossCheckSteps(candidateOf(draft, changes, state, claims), blame)) await breath.take();
+  return problems.length > 0 ? { kind: 'invalid', problems } : { kind: 'valid', put, deleted };
+}
+
+/** What changes say by themselves, before it is asked how that fits together. */
+interface Draft {
+  readonly put: Map<ObjectChange, Objects[ObjectKind]>;
+  readonly documents: ObjectDocument[];
+  readonly deleted: ObjectChange[];
+  readonly problems: ObjectProblem[];
+  readonly brokenProfiles: Set<string>;
+  brokenSubnets: boolean;
+}
+
+async function readChanges(changes: readonly ObjectChange[], breath: Breath): Promise<Draft> {
+  const draft: Draft = { put: new Map(), documents: [], deleted: [], problems: [], brokenProfiles: new Set(), brokenSubnets: false };
+  const seen = new Set<string>();
   for (const change of changes) {
     await breath.take();
-    const { kind, name, document } = change;
-    const blame = (pointer: string, detail: string): void => void problems.push({ kind, name, pointer, detail });
-    if (seen.has(`${kind}/${name}`)) {
-      blame('/name', `expected a name of its own, ${name} is changed twice at once`);
-      continue;
-    }
-    seen.add(`${kind}/${name}`);
-    if (document === undefined) {
-      deleted.push(change);
-      continue;
-    }
-    const identity = identityProblem(change, document);
-    if (identity !== undefined) blame(identity.pointer, identity.detail);
-    const parsed = parseDocument(kind, document);
-    for (const { path, message } of parsed.problems) blame(pointerTo(path), message);
-    if (parsed.object === undefined || identity !== undefined) {
-      if (kind === 'Subnet') brokenSubnets = true;
-      if (kind === 'Profile') brokenProfiles.add(name);
-      continue;
-    }
-    put.set(change, parsed.object);
-    documents.push(document);
+    const { kind, name } = change;
+    const key = `${kind}/${name}`;
+    if (seen.has(key)) draft.problems.push(problemOf(change, '/name', `expected a name of its own, ${name} is changed twice at once`));
+    else if (change.document === undefined) draft.deleted.push(change);
+    else readDocument(change, change.document, draft);
+    seen.add(key);
   }
-  checkTogether();
-  return problems.length > 0 ? { kind: 'invalid', problems } : { kind: 'valid', put, deleted };
+  return draft;
+}
 
-  function checkTogether(): void {
-    const changed = new Set(changes.flatMap(({ kind, name }) => (kind === 'Machine' ? name : [])));
-    const owner = (name: string | undefined): string | undefined => (name === undefined || changed.has(name) ? undefined : name);
-    const candidate = {
-      subnets: merged('Subnet'),
-      profiles: merged('Profile'),
-      machines: merged('Machine'),
-      oneShots: state.oneShots,
-      put: documents,
-      deleted,
-      ownerOfMac: (mac: string) => owner(claims.ownerOfMac(mac)),
-      ownerOfAddress: (address: string) => owner(claims.ownerOfAddress(address)),
-      brokenProfiles,
-      brokenSubnets,
-    };
-    crossCheck(candidate, (kind, name, path, detail) => void problems.push({ kind, name, pointer: pointerTo(path), detail }));
-  }
+function readDocument(change: ObjectChange, document: ObjectDocument, draft: Draft): void {
+  const { kind, name } = change;
+  const identity = identityProblem(change, document);
+  if (identity !== undefined) draft.problems.push(identity);
+  const parsed = parseDocument(kind, document);
+  for (const { path, message } of parsed.problems) draft.problems.push(problemOf(change, pointerTo(path), message));
+  if (parsed.object !== undefined && identity === undefined) {
+    draft.put.set(change, parsed.object);
+    draft.documents.push(document);
+  } else if (kind === 'Subnet') draft.brokenSubnets = true;
+  else if (kind === 'Profile') draft.brokenProfiles.add(name);
+}
 
-  function merged<Kind extends ObjectKind>(kind: Kind): ReadonlyMap<string, Objects[Kind]> {
-    const objects = new Map<string, Objects[Kind]>();
-    for (const [name, { object }] of state.entries[kind]) if (object !== undefined) objects.set(name, object);
-    for (const change of deleted) if (change.kind === kind) objects.delete(change.name);
-    for (const [change, object] of put) if (change.kind === kind) objects.set(change.name, object as Objects[Kind]);
-    return objects;
-  }
+function candidateOf(draft: Draft, changes: readonly ObjectChange[], state: ObjectState, claims: Claims): Candidate {
+  const changed = new Set(changes.flatMap(({ kind, name }) => (kind === 'Machine' ? name : [])));
+  const owner = (name: string | undefined): string | undefined => (name === undefined || changed.has(name) ? undefined : name);
+  return {
+    subnets: merged('Subnet', draft, state),
+    profiles: merged('Profile', draft, state),
+    machines: merged('Machine', draft, state),
+    oneShots: state.oneShots,
+    put: draft.documents,
+    deleted: draft.deleted,
+    ownerOfMac: (mac) => owner(claims.ownerOfMac(mac)),
+    ownerOfAddress: (address) => owner(claims.ownerOfAddress(address)),
+    brokenProfiles: draft.brokenProfiles,
+    brokenSubnets: draft.brokenSubnets,
+  };
+}
+
+function merged<Kind extends ObjectKind>(kind: Kind, { put, deleted }: Draft, state: ObjectState): ReadonlyMap<string, Objects[Kind]> {
+  const objects = new Map<string, Objects[Kind]>();
+  for (const [name, { object }] of state.entries[kind]) if (object !== undefined) objects.set(name, object);
+  for (const change of deleted) if (change.kind === kind) objects.delete(change.name);
+  for (const [change, object] of put) if (change.kind === kind) objects.set(change.name, object as Objects[Kind]);
+  return objects;
+}
+
+function problemOf({ kind, name }: ObjectChange, pointer: string, detail: string): ObjectProblem {
+  return { kind, name, pointer, detail };
 }
 
 function conflictOf({ kind, name, revision }: ObjectChange, state: ObjectState): ObjectConflict[] {
@@ -114,13 +113,13 @@ function conflictOf({ kind, name, revision }: ObjectChange, state: ObjectState):
   return [{ kind, name, revision: current.revision, updatedBy, updatedMs }];
 }
 
-function identityProblem({ kind, name }: ObjectChange, document: ObjectDocument): Pick<ObjectProblem, 'pointer' | 'detail'> | undefined {
-  if (document.kind !== kind) return { pointer: '/kind', detail: `expected ${kind}, found ${JSON.stringify(document.kind)}` };
-  if (document.name !== name) return { pointer: '/name', detail: `expected ${name}, found ${JSON.stringify(document.name)}` };
+function identityProblem(change: ObjectChange, document: ObjectDocument): ObjectProblem | undefined {
+  const { kind, name } = change;
+  if (document.kind !== kind) return problemOf(change, '/kind', `expected ${kind}, found ${JSON.stringify(document.kind)}`);
+  if (document.name !== name) return problemOf(change, '/name', `expected ${name}, found ${JSON.stringify(document.name)}`);
   const bytes = Buffer.byteLength(JSON.stringify(document));
-  return bytes <= maxDocumentBytes
-    ? undefined
-    : { pointer: '', detail: `expected at most ${maxDocumentBytes} bytes as JSON, found ${bytes}` };
+  if (bytes <= maxDocumentBytes) return undefined;
+  return problemOf(change, '', `expected at most ${maxDocumentBytes} bytes as JSON, found ${bytes}`);
 }
 
 /** The entries of a plan once its objects are stored; without an answer of the store, as they would be. */

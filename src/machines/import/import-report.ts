@@ -94,8 +94,9 @@ export class ImportReport {
       document,
       ...(calledThere !== undefined && { calledThere }),
     }));
+    const inOrder = [...this.#notUnderstood].sort((a, b) => a.line - b.line);
     const more = { line: this.#lastLine, text: '', reason: `${this.#untold} more entries were not understood` };
-    return { machines, notUnderstood: this.#untold === 0 ? this.#notUnderstood : [...this.#notUnderstood, more] };
+    return { machines, notUnderstood: this.#untold === 0 ? inOrder : [...inOrder, more] };
   }
 
   #addressOf(line: number, text: string | undefined): string | undefined {
