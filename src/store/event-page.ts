@@ -64,7 +64,7 @@ function anyOf(conditions: readonly Condition[]): Condition {
 }
 
 async function numberConditions(database: Kysely<Tables>, { after, before, sinceMs, untilMs, q }: EventPage): Promise<Condition[]> {
-  const lows: number[] = after === undefined ? [] : [after];
+  const lows: number[] = [after ?? 0];
   const highs: number[] = before === undefined ? [] : [before];
   if (isAsked(q)) lows.push((await newestNumber(database, 'event')) - searchedEvents);
   // Events come nearly in the order of their times: whoever is on the wrong side of these two is so with all before or after.
@@ -84,10 +84,7 @@ async function numberConditions(database: Kysely<Tables>, { after, before, since
     const next = await late.orderBy('at_ms').orderBy('id').limit(1).executeTakeFirst();
     if (next !== undefined) highs.push(next.id);
   }
-  return [
-    ...(lows.length === 0 ? [] : [sql<SqlBool>`id > ${Math.max(...lows)}`]),
-    ...(highs.length === 0 ? [] : [sql<SqlBool>`id < ${Math.min(...highs)}`]),
-  ];
+  return [sql`id > ${Math.max(...lows)}`, ...(highs.length === 0 ? [] : [sql<SqlBool>`id < ${Math.min(...highs)}`])];
 }
 
 /** The sum keeps the database from the index of times, which is not in the order of the page. */

@@ -24,6 +24,7 @@ export async function commitObjects(
   author: string,
   nowMs: number,
 ): Promise<StoreOutcome> {
+  if (new Set(changes.map(keyOf)).size < changes.length) throw new Error('one commit changes the same object twice');
   // One commit of objects at a time, on all servers: what is read from here on stays so until it is written.
   await takeNumbers(database, 'object', 1);
   const standing = await readStanding(database, changes);

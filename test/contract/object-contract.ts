@@ -150,6 +150,15 @@ export function objectContract(make: () => Promise<StoreUnderTest>): void {
       expect((await objects().load()).objects.filter(({ name }) => name.startsWith('many'))).toEqual([]);
     });
 
+    it('are not changed twice by one commit', async () => {
+      const twice = objects().commit([machine('m90'), machine('m90', { revision: 1 })], 'anna', atMs);
+      await expect(twice).rejects.toMatchObject({
+        code: 'store-write',
+        message: expect.stringContaining('the same object twice') as string,
+      });
+      expect(await find('m90')).toBeUndefined();
+    });
+
     it('of no changes are a commit that is done', async () => {
       expect(await objects().commit([], 'anna', atMs)).toEqual({ kind: 'done', objects: [] });
     });
