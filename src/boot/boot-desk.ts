@@ -22,7 +22,7 @@ import type { ClientLookup } from './identify.ts';
 import { KnownClients } from './known-clients.ts';
 import { LoaderFolder } from './static-files.ts';
 import type { TemplateSet } from './template-set.ts';
-import { type TemplateCheck, TemplateShelf } from './template-shelf.ts';
+import { type TemplateCheck, TemplateShelf, type TemplateUse } from './template-shelf.ts';
 import { withoutToken } from './tree-path.ts';
 import { type UsualFor, usualFor } from './usual-durations.ts';
 import { WaitingRoom } from './waiting-room.ts';
@@ -237,8 +237,13 @@ export class BootDesk implements BootObserver {
   }
 
   /** Renders every menu for every machine, a few a turn, and says what is wrong; of those that are served, or of these. */
-  checkTemplates(templates?: TemplateSet): Promise<TemplateCheck> {
-    return this.#templates.check(templates);
+  checkTemplates(templates?: TemplateSet, wanted?: ReadonlySet<string>): Promise<TemplateCheck> {
+    return this.#templates.check(templates, wanted);
+  }
+
+  /** Who would download what is made from which templates. */
+  templateUses(): readonly TemplateUse[] {
+    return this.#templates.uses();
   }
 
   /** Serves these to attempts that begin from now on, whatever {@link checkTemplates} says of them. */

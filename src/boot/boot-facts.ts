@@ -135,16 +135,17 @@ function indexOf(objects: BootObjects): ObjectIndex {
  * What a machine's files would be made from if it were switched on now; a text says why nothing can be.
  * @param standIn whether an image that is not published counts as its first version, so that templates can be checked
  * @param on the subnet; without it the one that the machine would boot on
+ * @param profile in place of the machine's own
  */
 export function renderSubject(
   facts: BootFacts,
   machine: Machine,
   mac: Mac,
-  { standIn, subnet: on }: { readonly standIn: boolean; readonly subnet?: Subnet },
+  { standIn, subnet: on, profile: wanted }: { readonly standIn: boolean; readonly subnet?: Subnet; readonly profile?: string },
 ): RenderSubject | string {
   const subnet = on ?? facts.homeSubnet(machine, mac);
   if (subnet === undefined) return `there is no subnet for ${machine.name}`;
-  const profile = profileOf(facts, machine, subnet);
+  const profile = profileOf(facts, wanted === undefined ? machine : { ...machine, profile: wanted }, subnet);
   if (typeof profile === 'string') return profile;
   const subject = { machine, mac, subnet, profile, httpUrl: facts.httpUrl(subnet) };
   if (profile.image === undefined) return subject;

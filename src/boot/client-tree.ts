@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { BootFile, BootFileRequest } from '../model/boot-file.ts';
 import type { BootProfile } from '../model/boot-profile.ts';
 import type { Mac } from '../model/mac.ts';
+import type { Subnet } from '../model/subnet.ts';
 import type { Attempt } from './attempt.ts';
 import type { AttemptIndex } from './attempt-index.ts';
 import type { PinnedMenu } from './attempt-store.ts';
@@ -15,7 +16,7 @@ import { tokenPlaceholder } from './template-context.ts';
 import type { TemplateSet } from './template-set.ts';
 import type { TemplateShelf } from './template-shelf.ts';
 import { normalTreePath } from './tree-path.ts';
-import { grubLegacyMenuOf, rebootMenu } from './waiting.ts';
+import { grubLegacyMenuOf, madeUpMachine, rebootMenu, strangerOn } from './waiting.ts';
 
 export interface ClientTreeDependencies {
   readonly facts: BootFacts;
@@ -71,23 +72,33 @@ export class ClientTree {
    * @param templates in place of those that are served: what a boot that begins now would get of them
    */
   preview(machineName: string, wanted?: string, templates?: TemplateSet): Preview {
-    const { facts, attempts } = this.#deps;
-    const known = facts.machineByName(machineName);
-    const newest = attempts.newestOf(known?.name ?? machineName);
-    const machine = known ?? (newest?.goesOn === true ? newest.pins.machine : undefined);
-    if (machine === undefined) return failed(`there is no machine ${machineName}`);
-    const attempt = newest?.goesOn === true && templates === undefined ? newest : undefined;
-    const mac = attempt?.pins.mac ?? machine.nics[0]?.mac;
-    if (mac === undefined) return failed(`${machine.name} has no NIC`);
-    const seen = this.#menusOf({ machine, mac }, attempt, templates);
+    const seen = this.#shown(machineName, templates);
     if (typeof seen === 'string') return failed(seen);
     const menus = wanted === undefined ? seen.menus : menusCalled(wanted, seen);
     const broken = menus.find((menu) => menu.problem !== undefined);
-    if (broken !== undefined) return failed(`${broken.problem} (machine ${machine.name})`);
+    if (broken !== undefined) return failed(`${broken.problem} (machine ${seen.name})`);
     if (menus.length > 0 || wanted === undefined)
       return { kind: 'files', files: menus.map(({ path, template, text }) => ({ path, template, bytes: Buffer.from(text) })) };
     const there = seen.menus.map((menu) => `${menu.template} at ${menu.path}`).join(', ');
-    return failed(`profile ${seen.profile.name} of ${machine.name} has no menu ${wanted}; it has ${there === '' ? 'none' : there}`);
+    return failed(`profile ${seen.profile.name} of ${seen.name} has no menu ${wanted}; it has ${there === '' ? 'none' : there}`);
+  }
+
+  #shown(machineName: string, templates: TemplateSet | undefined): SeenMenus | string {
+    const { facts, attempts } = this.#deps;
+    const subnet = facts.objects.subnets.find((each) => strangerOn(each).name === machineName);
+    if (subnet !== undefined) {
+      const { mac } = strangerOn(subnet);
+      return this.#menusNow({ machine: madeUpMachine(mac), mac }, templates, { subnet });
+    }
+    const known = facts.machineByName(machineName);
+    const newest = attempts.newestOf(known?.name ?? machineName);
+    if (newest?.goesOn === true && templates === undefined) return menusOfAttempt(newest);
+    const machine = known ?? (newest?.goesOn === true ? newest.pins.machine : undefined);
+    if (machine === undefined) return `there is no machine ${machineName}`;
+    const [nic] = machine.nics;
+    if (nic === undefined) return `${machine.name} has no NIC`;
+    const once = facts.objects.oneShots.get(machine.name)?.profile;
+    return this.#menusNow({ machine, mac: nic.mac }, templates, once === undefined ? {} : { profile: once });
   }
 
   #rendered(client: NamedClient, path: string): BootFile | undefined {
@@ -95,7 +106,7 @@ export class ClientTree {
     const attempt = known.attemptFor(client);
     const isPoll = path.toLowerCase() === attempt?.pollPath?.toLowerCase();
     if (isPoll && attempt?.sentOff !== undefined) return textFile(rebootMenu(attempt.sentOff));
-    const seen = this.#menusOf(client, attempt);
+    const seen = attempt === undefined ? this.#menusNow(client) : menusOfAttempt(attempt);
     if (typeof seen === 'string') return undefined;
     const menu = menuFor(path, seen) ?? (isPoll ? grubLegacyMenu(seen) : undefined);
     if (menu === undefined) return undefined;
@@ -104,15 +115,20 @@ export class ClientTree {
     return textFile(menu.text.replaceAll(tokenPlaceholder, token));
   }
 
-  #menusOf({ machine, mac }: NamedClient, attempt: Attempt | undefined, templates = this.#deps.templates.current): SeenMenus | string {
-    if (attempt !== undefined) {
-      const { pins, menus } = attempt;
-      return { menus, profile: pins.profile, name: pins.machine.name, mac: pins.mac };
-    }
-    const subject = renderSubject(this.#deps.facts, machine, mac, { standIn: false });
+  /** Of a boot that would begin now. */
+  #menusNow(
+    { machine, mac }: NamedClient,
+    templates = this.#deps.templates.current,
+    of: { readonly subnet?: Subnet; readonly profile?: string } = {},
+  ): SeenMenus | string {
+    const subject = renderSubject(this.#deps.facts, machine, mac, { standIn: false, ...of });
     if (typeof subject === 'string') return subject;
     return { menus: renderMenus(templates, subject), profile: subject.profile, name: machine.name, mac };
   }
+}
+
+function menusOfAttempt({ pins, menus }: Attempt): SeenMenus {
+  return { menus, profile: pins.profile, name: pins.machine.name, mac: pins.mac };
 }
 
 function textFile(text: string): BootFile {

@@ -1,6 +1,7 @@
 import { type BootProfile, defaultStageSeconds, type MenuFile } from '../model/boot-profile.ts';
 import { dashedMac, type Mac } from '../model/mac.ts';
 import type { Machine } from '../model/machine.ts';
+import type { Subnet } from '../model/subnet.ts';
 import type { AttemptPins } from './attempt.ts';
 import { expandPath } from './loader-choice.ts';
 import { menuAt } from './menu-paths.ts';
@@ -34,6 +35,11 @@ export const builtInWaitingProfile: BootProfile = {
 /** How a client without a name of its own is called: `52-54-00-00-00-01`. */
 export function madeUpName(mac: Mac): string {
   return dashedMac(mac).slice(3);
+}
+
+/** Stands for all unknown clients of a subnet where templates are checked and shown. */
+export function strangerOn(subnet: Pick<Subnet, 'name'>): { readonly name: string; readonly mac: Mac } {
+  return { name: `an unknown client on ${subnet.name}`, mac: '02:00:00:00:00:00' };
 }
 
 /** A machine made up for a client that is none of ours. */

@@ -188,6 +188,27 @@ describe('checking templates', () => {
     expect(await rig.desk.checkTemplates(bad)).toEqual({ machines: 0, rendered: 0, problems: [] });
   });
 
+  it('says who uses which templates, by the names that problems are told by, and shows what they get', async () => {
+    const other = { ...dom0, name: 'installer', menus: [{ path: '/x.lst', template: 'menu.lst' }] };
+    const { profile: _, ...unassigned } = post02;
+    put({
+      profiles: [dom0, other],
+      machines: [post01, unassigned],
+      subnets: [{ ...subnet, unknown: { kind: 'pending' } }],
+      oneShots: new Map([['post01', oneShot]]),
+    });
+    const stranger = 'an unknown client on lab';
+    expect(rig.desk.templateUses()).toEqual([
+      { profile: 'pending', templates: ['waiting.lst', 'waiting.cfg', 'waiting.ipxe'], machines: ['post02', stranger] },
+      { profile: 'dom0', templates: ['menu.lst', 'grub.cfg', 'boot.ipxe'], machines: ['post01'] },
+      { profile: 'installer', templates: ['menu.lst'], machines: ['post01'] },
+    ]);
+    expect(rig.desk.templateUses()).toBe(rig.desk.templateUses());
+    expect(textOf(rig.desk.preview(stranger, 'waiting.cfg'))).toContain('virtdom machine assign" 02:00:00:00:00:00');
+    expect(textOf(rig.desk.preview('post02', 'waiting.lst'))).toContain('# post02 waits');
+    expect(rig.desk.preview('post01'), 'what it boots once').toMatchObject({ files: [{ path: '/x.lst' }] });
+  });
+
   it('gives DHCP its turn with ten thousand machines, and bounds what it says of them', async () => {
     const machines = Array.from({ length: 10_000 }, (_, number) => ({
       ...post02,
