@@ -10,6 +10,8 @@ export type Value = string | number | null;
 export interface Engine {
   /** For queries beside the writes. */
   readonly database: Kysely<Tables>;
+  /** How many snapshots it has connections for. */
+  readonly parallelReadings: number;
   /** Where writes of an area go: those that get the same one share transactions. */
   readonly writing: (area: string) => Kysely<Tables>;
   /** Keeps other programs out of the migrations until the transaction ends. It has to be its first statement. */

@@ -13,6 +13,8 @@ const migrationLock = 0x76_69_72_64;
 /** Leases wait for nobody; what takes numbers makes other servers wait until its transaction ends, so nothing else is in that. */
 const lanes: Readonly<Record<string, string>> = { leases: 'leases', events: 'events', audit: 'audit' };
 
+const parallelReadings = 3;
+
 /** What connections of a running server are called in pg_stat_activity. */
 const serverName = 'virtdom';
 
@@ -28,11 +30,12 @@ const timeouts: Readonly<Record<EngineUse, { readonly statement: number; readonl
 export function postgresEngine(url: string, use: EngineUse): Engine {
   const config = connectionConfig(url, use);
   const open = (max: number): Kysely<Tables> => connect({ ...config, max });
-  const database = open(use === 'write' ? 2 : 3);
+  const database = open(parallelReadings);
   const writers = new Map<string, Kysely<Tables>>();
   const feed = new PostgresFeed(connectionConfig(url, 'write'));
   return {
     database,
+    parallelReadings,
     writing(area) {
       const lane = lanes[area] ?? 'others';
       const writer = writers.get(lane) ?? open(1);
@@ -79,11 +82,6 @@ async function* readByCursor(transaction: Transaction<Tables>, table: keyof Tabl
   await sql`close every_row`.execute(transaction);
 }
 
-/** Also for a connection of a test's own. */
-export function openPostgres(url: string): Kysely<Tables> {
-  return connect({ ...connectionConfig(url, 'whole'), max: 3 });
-}
-
 function connect(config: pg.PoolConfig): Kysely<Tables> {
   const pool = new pg.Pool(config);
   // Connections that the server ended, while idle and between two queries: the pool drops them, the next query notices.
@@ -120,6 +118,7 @@ function connectionConfig(url: string, use: EngineUse): pg.PoolConfig {
     connectionTimeoutMillis: connectTimeoutMs,
     ...(query > 0 && { query_timeout: query }),
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
     types: { getTypeParser },
   };
 }

@@ -10,6 +10,7 @@ export function sqliteEngine(file: string, use: EngineUse): Engine {
   const database = openSqlite(file, { readonly: use === 'read' || use === 'backup' });
   return {
     database,
+    parallelReadings: 1,
     writing: () => database,
     lockMigrations,
     snapshot: (body) => database.transaction().execute(body),
@@ -56,6 +57,8 @@ function connect(file: string, readonly: boolean): Kysely<Tables> {
     // better-sqlite3 is compiled with NORMAL for WAL, under which a commit returns before it is on disk.
     database.pragma('synchronous = FULL');
     database.pragma('foreign_keys = ON');
+    // The log grows while somebody reads for long, as a backup does, and would keep its size.
+    database.pragma(`journal_size_limit = ${64 * 1024 * 1024}`);
   }
   return new Kysely<Tables>({ dialect: new Dialect({ database }) });
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Kysely, Transaction } from 'kysely';
 import { systemClock } from '../clock.ts';
@@ -12,6 +13,7 @@ import { GroupCommit } from './group-commit.ts';
 import type { CommitCounts } from './group-commit.ts';
 import { Health } from './health.ts';
 import { migrate } from './migrate.ts';
+import { Slots } from './slots.ts';
 import { StoreError, reasonOf } from './store-error.ts';
 import type { StoreErrorCode } from './store-error.ts';
 import type { Tables } from './tables.ts';
@@ -57,7 +59,12 @@ interface Writing {
 
 if (parentPort === null) throw new Error('src/store/worker.ts runs as a worker thread only');
 const { use, database, serverId } = workerData as StoreWorkerData;
+const mostWaitingReadings = 1000;
+/** Two servers may have been given the same name. */
+const self = `${serverId} ${randomUUID()}`;
 let engine: Engine | undefined;
+/** As many as there are connections for them: a pool gives those up that wait for long. */
+let readings = new Slots(0, 0);
 const lanes = new Map<Kysely<Tables>, GroupCommit<Writing>>();
 const health = new Health({
   clock: systemClock,
@@ -88,7 +95,7 @@ function lane(area: string): GroupCommit<Writing> {
       await connection.transaction().execute(async (transaction) => {
         const handle: Writing = { transaction, notices: [] };
         await body(handle);
-        if (feed !== undefined) await feed.tell(transaction, packNotices(serverId, handle.notices, feed.messageBytes));
+        if (feed !== undefined) await feed.tell(transaction, packNotices(self, handle.notices, feed.messageBytes));
       });
     } catch (error) {
       if (blame(error) === 'database') health.failed('write', reasonOf(error));
@@ -109,6 +116,10 @@ function find(table: object, area: string, name: string): AnyQuery {
   return query as AnyQuery;
 }
 
+function read(query: AnyQuery, args: readonly unknown[]): Promise<unknown> {
+  return readings.run(() => opened().snapshot((transaction) => query(transaction, ...args)));
+}
+
 function write(query: AnyQuery, area: string, name: string, args: readonly unknown[]): Promise<unknown> {
   const noticesOf = (notices as Table<(result: unknown) => readonly Notice[]>)[area]?.[name];
   return lane(area).commit(async (handle) => {
@@ -120,7 +131,7 @@ function write(query: AnyQuery, area: string, name: string, args: readonly unkno
 
 function hear(text: string): void {
   try {
-    const message = unpackNotices(text, serverId);
+    const message = unpackNotices(text, self);
     if (message !== undefined) link.notify('heard', message.area, message.payloads);
   } catch (error) {
     link.notify('unreadable', text.slice(0, 200), reasonOf(error));
@@ -167,6 +178,7 @@ const calls = {
         if (use === 'write') await listen(opening);
         return opening;
       });
+      readings = new Slots(engine.parallelReadings, mostWaitingReadings);
       return { ok: true, applied };
     } catch (error) {
       return { ok: false, code: error instanceof StoreError ? error.code : 'store-open', message: reasonOf(error) };
@@ -175,11 +187,11 @@ const calls = {
   run(group, area, name, args) {
     switch (group) {
       case 'lookups':
-        return opened().snapshot((transaction) => find(lookups, area, name)(transaction, ...args));
+        return read(find(lookups, area, name), args);
       case 'reads':
-        return opened().snapshot((transaction) => find(reads, area, name)(transaction, ...args));
+        return read(find(reads, area, name), args);
       case 'expired':
-        return opened().snapshot((transaction) => find(prunes, area, group)(transaction, ...args));
+        return read(find(prunes, area, group), args);
       case 'writes':
         return write(find(writes, area, name), area, name, args);
       case 'remove':
