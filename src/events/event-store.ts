@@ -26,7 +26,10 @@ export interface EventFilter {
   readonly attempt?: string;
   /** This one and worse. */
   readonly severity?: Severity;
-  /** A text that the kind, the machine or the detail holds; the case of letters does not count. */
+  /**
+   * A text that the kind, the machine or the detail holds; the case of letters does not count. A database looks for it among
+   * its newest 100,000 events.
+   */
   readonly q?: string;
   /** Both belong to the time asked for. */
   readonly sinceMs?: number;
