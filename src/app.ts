@@ -2,9 +2,8 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { startAdmin } from './admin.ts';
 import { BootDesk } from './boot/boot-desk.ts';
-import type { BootEvent } from './boot/boot-event.ts';
 import type { BootObjects } from './boot/boot-facts.ts';
-import { eventLog } from './boot/event-log.ts';
+import { eventLog, keptEvents } from './boot/event-log.ts';
 import { formatProblem } from './boot/template-error.ts';
 import { BootServers } from './boot-servers.ts';
 import type { Clock } from './clock.ts';
@@ -71,7 +70,7 @@ export async function startApp({ config, version, clock, log, onFailure }: AppPa
   const templates = await TemplateLibrary.open({
     store: store.templates,
     folder: config.templatesDir,
-    user: templateUser(objects, () => desk),
+    user: templateUser(() => desk),
     clock,
     log,
     listener: (notice) => events.append(templateEventOf(notice, clock.now())),
@@ -79,7 +78,8 @@ export async function startApp({ config, version, clock, log, onFailure }: AppPa
   started.defer(() => templates.close());
 
   const isMachine = (name: string): boolean => objects.current.find('Machine', name) !== undefined;
-  const listeners = [eventLog({ log, clock, isMachine }), (event: BootEvent) => events.append(bootEventOf(event))];
+  const listening = { log, clock, isMachine };
+  const listeners = [eventLog(listening), keptEvents(listening, (event) => events.append(bootEventOf(event)))];
   const bootObjects = (): BootObjects => {
     const { profiles, machines, oneShots } = objects.current;
     return { subnets: subnets.current, profiles, machines, oneShots };

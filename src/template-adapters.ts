@@ -1,21 +1,12 @@
 import type { BootDesk } from './boot/boot-desk.ts';
 import type { NewEvent } from './events/event-store.ts';
-import type { ObjectBook } from './machines/object-book.ts';
 import type { TemplateUser } from './templates/template-user.ts';
 import type { TemplateNotice } from './templates/template-view.ts';
 
 /** Machines as the users of templates. Before there is a desk nobody boots, and nothing can be checked. */
-export function templateUser(objects: ObjectBook, desk: () => BootDesk | undefined): TemplateUser {
+export function templateUser(desk: () => BootDesk | undefined): TemplateUser {
   return {
-    uses() {
-      const { profiles, machines } = objects.current;
-      const byProfile = Map.groupBy(machines, ({ profile }) => profile);
-      return profiles.map(({ name, menus }) => ({
-        profile: name,
-        templates: menus.map(({ template }) => template),
-        machines: (byProfile.get(name) ?? []).map((machine) => machine.name),
-      }));
-    },
+    uses: () => desk()?.templateUses() ?? [],
     check: async (set) => (await desk()?.checkTemplates(set))?.problems ?? [],
     preview: (machine, wanted, set) => desk()?.preview(machine, wanted, set) ?? { kind: 'failed', reason: 'virtdom is still starting' },
     use: (set) => desk()?.useTemplates(set),

@@ -127,7 +127,7 @@ export class ApiRig {
     const templates = await TemplateLibrary.open({
       store: store.templates,
       folder: shippedTemplates,
-      user: templateUser(objects, () => held.desk),
+      user: templateUser(() => held.desk),
       grubCheck: () => Promise.resolve({ kind: 'sound' }),
       clock,
       log,
