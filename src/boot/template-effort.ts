@@ -11,7 +11,7 @@ export function effortFault(text: string): { readonly line: number; readonly mes
   let characters = 0;
   let blocks = 0;
   let parentheses = 0;
-  for (let open = text.indexOf('{{'); open !== -1; ) {
+  for (let open = text.indexOf('{{'); open !== -1;) {
     let at = open + 2;
     if (!isEscaped(text, open)) {
       const comment = /^~?!(?:--)?/.exec(text.slice(at, at + 4))?.[0];
@@ -34,7 +34,8 @@ export function effortFault(text: string): { readonly line: number; readonly mes
 }
 
 function faultOf(characters: number, blocks: number, parentheses: number): string | undefined {
-  if (characters > maxCharacters) return `the text has more than ${maxCharacters} characters within mustaches: put parts of it into partials`;
+  if (characters > maxCharacters)
+    return `the text has more than ${maxCharacters} characters within mustaches: put parts of it into partials`;
   if (blocks > maxBlocks) return `the text has more than ${maxBlocks} blocks: put parts of it into partials`;
   return parentheses > maxParentheses ? `the text has more than ${maxParentheses} parentheses within mustaches` : undefined;
 }
@@ -50,11 +51,13 @@ function endOfComment(text: string, at: number, mark: string): number {
   return end.exec(text) === null ? text.length : end.lastIndex;
 }
 
-/** The last character of a text in quotes or of a name in brackets, which may hold what ends a mustache elsewhere. */
+/** Texts in quotes and names in brackets may hold what ends a mustache elsewhere. */
+const literals: Readonly<Record<string, RegExp>> = { '"': /"(?:\\["]|[^"])*"/y, "'": /'(?:\\[']|[^'])*'/y, '[': /\[[^\]]*\]/y };
+
+/** The last character of one that begins here; `at` itself where none does. */
 function endOfLiteral(text: string, at: number): number {
-  const ends = { '"': '"', "'": "'", '[': ']' }[text[at] ?? ''];
-  if (ends === undefined) return at;
-  let end = text.indexOf(ends, at + 1);
-  while (ends !== ']' && end !== -1 && text[end - 1] === '\\') end = text.indexOf(ends, end + 1);
-  return end === -1 ? text.length : end;
+  const literal = literals[text[at] ?? ''];
+  if (literal === undefined) return at;
+  literal.lastIndex = at;
+  return literal.test(text) ? literal.lastIndex - 1 : text.length;
 }

@@ -24,6 +24,9 @@ export interface TemplateLimits {
 
 export const templateLimits: TemplateLimits = { steps: 20_000, outputCharacters: 256 * 1024, partialDepth: 16 };
 
+/** Blocks within blocks, through all partials: the stack holds ten times as many. */
+const maxNesting = 300;
+
 interface Scope {
   readonly value: TemplateValue;
   readonly parent?: Scope;
@@ -45,6 +48,7 @@ export class TemplateInterpreter {
   #steps = 0;
   #characters = 0;
   #depth = 0;
+  #nesting = 0;
 
   constructor(
     template: ParsedTemplate,
@@ -64,7 +68,10 @@ export class TemplateInterpreter {
   }
 
   #program(program: hbs.AST.Program, scope: Scope): string {
-    return program.body.map((statement) => this.#statement(statement, scope)).join('');
+    if (++this.#nesting > maxNesting) throw this.#error(`more than ${maxNesting} blocks and partials within each other`);
+    const text = program.body.map((statement) => this.#statement(statement, scope)).join('');
+    this.#nesting--;
+    return text;
   }
 
   #statement(node: hbs.AST.Statement, scope: Scope): string {

@@ -50,7 +50,7 @@ export class TemplateSet {
     for (const [name, text] of [...texts].sort(([left], [right]) => (left < right ? -1 : 1))) {
       const file = `${name}${suffix}`;
       hash.update(JSON.stringify([name, text]));
-      const kept = known?.#templates.get(name);
+      const kept = known === undefined ? undefined : known.#templates.get(name);
       const effort = kept?.text === text ? undefined : effortFault(text);
       if (effort !== undefined) problems.push({ template: file, ...effort });
       if (effort !== undefined) continue;
