@@ -91,7 +91,8 @@ export function eventContract(make: () => Promise<StoreUnderTest>): void {
           const position = last === undefined ? {} : order === 'oldest-first' ? { after: last } : { before: last };
           const two = await store.now.events.page({ ...filter, ...position, order, limit: 2 });
           walked.push(...two);
-          if (two.length === 0) break;
+          // A page that is not full is the last one.
+          if (two.length < 2) break;
         }
         expect(walked).toEqual(page);
       }
