@@ -112,11 +112,12 @@ export class ObjectBook {
       const outcomes = machines.map((machine) => this.#oneShot(machine, profile, author));
       const wanted = outcomes.flatMap((outcome) => (outcome.kind === 'done' ? outcome.oneShot : []));
       if (dryRun || wanted.length === 0) return outcomes;
-      await Promise.all(wanted.map((oneShot) => this.#deps.store.saveOneShot(oneShot)));
+      const saved = await Promise.allSettled(wanted.map((oneShot) => this.#deps.store.saveOneShot(oneShot)));
       const oneShots = new Map(this.#state.oneShots);
-      for (const oneShot of wanted) oneShots.set(oneShot.machine, oneShot);
+      for (const [index, oneShot] of wanted.entries()) if (saved[index]?.status === 'fulfilled') oneShots.set(oneShot.machine, oneShot);
       this.#swap(this.#state.withOneShots(oneShots));
-      return outcomes;
+      const failed = saved.find((each) => each.status === 'rejected');
+      return failed === undefined ? outcomes : this.#withoutRemoved(outcomes, failed.reason);
     });
   }
 
@@ -138,6 +139,17 @@ export class ObjectBook {
     const oneShots = new Map(this.#state.oneShots);
     oneShots.delete(used.machine);
     this.#swap(this.#state.withOneShots(oneShots));
+  }
+
+  /** A one-shot boot that cannot be saved is no surprise where another server has removed its machine. */
+  async #withoutRemoved(outcomes: readonly OneShotOutcome[], cause: unknown): Promise<OneShotOutcome[]> {
+    await this.#load();
+    const after = outcomes.map((outcome): OneShotOutcome => {
+      const isGone = outcome.kind === 'done' && this.#state.find('Machine', outcome.oneShot.machine) === undefined;
+      return isGone ? { kind: 'not-found' } : outcome;
+    });
+    if (after.every((outcome, index) => outcome === outcomes[index])) throw new Error('the next boot could not be saved', { cause });
+    return after;
   }
 
   #oneShot(machine: string, profile: string, author: string): OneShotOutcome {

@@ -3,6 +3,7 @@ import type { Machine } from '../model/machine.ts';
 import { Breath } from './breath.ts';
 import { crossCheckSteps } from './cross-checks.ts';
 import type { Blame, Candidate } from './cross-checks.ts';
+import { objectKinds } from './object-schemas.ts';
 import type { ObjectKind } from './object-schemas.ts';
 import type { Claims, Entry, ObjectState } from './object-state.ts';
 import type { ObjectChange, ObjectConflict, ObjectDocument, StoredObject } from './object-store.ts';
@@ -26,6 +27,8 @@ export type CheckedPlan =
 
 /** A document of a machine is some hundred bytes; one of many parameters some thousand. */
 const maxDocumentBytes = 65_536;
+/** More would take memory and time that other parts count on. */
+const maxObjects: Readonly<Record<ObjectKind, number>> = { Subnet: 1_000, Profile: 1_000, Machine: 50_000 };
 /** Checks changes against the state that they are made of: revisions first, then shapes, then how all fits together. */
 export async function checkPlan(changes: readonly ObjectChange[], state: ObjectState, claims: Claims): Promise<CheckedPlan> {
   const conflicts = changes.flatMap((change) => conflictOf(change, state));
@@ -34,7 +37,9 @@ export async function checkPlan(changes: readonly ObjectChange[], state: ObjectS
   const draft = await readChanges(changes, breath);
   const { put, deleted, problems } = draft;
   const blame: Blame = (kind, name, path, detail) => void problems.push({ kind, name, pointer: pointerTo(path), detail });
-  for (const _ of crossCheckSteps(candidateOf(draft, changes, state, claims), blame)) await breath.take();
+  const candidate = candidateOf(draft, changes, state, claims);
+  problems.push(...tooMany(candidate, changes));
+  for (const _ of crossCheckSteps(candidate, blame)) await breath.take();
   return problems.length > 0 ? { kind: 'invalid', problems } : { kind: 'valid', put, deleted };
 }
 
@@ -99,6 +104,16 @@ function merged<Kind extends ObjectKind>(kind: Kind, { put, deleted }: Draft, st
   for (const change of deleted) if (change.kind === kind) objects.delete(change.name);
   for (const [change, object] of put) if (change.kind === kind) objects.set(change.name, object as Objects[Kind]);
   return objects;
+}
+
+/** Told of the first new one. */
+function tooMany({ subnets, profiles, machines }: Candidate, changes: readonly ObjectChange[]): ObjectProblem[] {
+  const sizes = { Subnet: subnets.size, Profile: profiles.size, Machine: machines.size };
+  return objectKinds.flatMap((kind) => {
+    const added = changes.find((change) => change.kind === kind && change.revision === 0);
+    if (added === undefined || sizes[kind] <= maxObjects[kind]) return [];
+    return [problemOf(added, '', `expected at most ${maxObjects[kind]} objects of this kind, there would be ${sizes[kind]}`)];
+  });
 }
 
 function problemOf({ kind, name }: ObjectChange, pointer: string, detail: string): ObjectProblem {

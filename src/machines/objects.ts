@@ -10,8 +10,6 @@ import type { Subnet, UnknownPolicy } from '../model/subnet.ts';
 import { objectSchemas } from './object-schemas.ts';
 import type { MachineDocument, ObjectKind, ProfileDocument, SubnetDocument } from './object-schemas.ts';
 
-export { pathText, reporter } from '../documents/report.ts';
-
 /** A subnet as configured: our own address may still have to be found on its interface. */
 export type ConfiguredSubnet = Omit<Subnet, 'serverAddress'> & { readonly serverAddress?: Ipv4 };
 

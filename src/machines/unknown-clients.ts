@@ -34,6 +34,8 @@ export class UnknownClients {
   /** In the order of when they were last seen. */
   readonly #clients = new Map<Mac, UnknownClient>();
   readonly #unsaved = new Set<Mac>();
+  /** Those that the database has, and of them those that it shall not have any more. */
+  readonly #stored = new Set<Mac>();
   readonly #gone = new Set<Mac>();
   readonly #unsubscribe: () => void;
   #machines: ReadonlySet<Mac> = new Set();
@@ -51,7 +53,10 @@ export class UnknownClients {
   static async open(deps: UnknownClientsDependencies): Promise<UnknownClients> {
     const clients = new UnknownClients(deps);
     const stored = await deps.store.load();
-    for (const client of [...stored].sort((a, b) => a.lastSeenMs - b.lastSeenMs)) clients.#put(client);
+    for (const client of [...stored].sort((a, b) => a.lastSeenMs - b.lastSeenMs)) {
+      clients.#stored.add(client.mac);
+      clients.#put(client);
+    }
     clients.#leaveTo(deps.book.current);
     return clients;
   }
@@ -128,7 +133,7 @@ export class UnknownClients {
   #drop(mac: Mac): void {
     this.#clients.delete(mac);
     this.#unsaved.delete(mac);
-    this.#gone.add(mac);
+    if (this.#stored.has(mac)) this.#gone.add(mac);
     this.#revision++;
     this.#writeSoon(writeAfterMs);
   }
@@ -167,7 +172,9 @@ export class UnknownClients {
     this.#gone.clear();
     try {
       if (gone.length > 0) await this.#deps.store.delete(gone);
+      for (const mac of gone) this.#stored.delete(mac);
       const clients = unsaved.flatMap((mac) => this.#clients.get(mac) ?? []);
+      for (const { mac } of clients) this.#stored.add(mac);
       if (clients.length > 0) await this.#deps.store.save(clients);
     } catch (error) {
       for (const mac of unsaved) if (this.#clients.has(mac)) this.#unsaved.add(mac);

@@ -10,6 +10,7 @@ export class MemoryObjectStore implements ObjectStore {
   failure: Error | undefined;
   /** Runs before the next commit is looked at: another server that is quicker. */
   meanwhile: (() => void) | undefined;
+  beforeOneShot: ((machine: string) => void) | undefined;
   #listener: () => void = () => {};
 
   load(): ReturnType<ObjectStore['load']> {
@@ -29,6 +30,8 @@ export class MemoryObjectStore implements ObjectStore {
   }
 
   saveOneShot(oneShot: OneShot): Promise<void> {
+    this.beforeOneShot?.(oneShot.machine);
+    if (!this.objects.has(`Machine/${oneShot.machine}`)) return Promise.reject(new Error('there is no such machine any more'));
     this.oneShots.set(oneShot.machine, structuredClone(oneShot));
     return Promise.resolve();
   }

@@ -216,6 +216,16 @@ describe('a one-shot boot', () => {
     expect(await book.requestOneShot('post01', 'domu', author)).toMatchObject({ kind: 'invalid', problems: [{ name: 'post01' }] });
   });
 
+  it('of a machine that another server removes meanwhile is not found', async () => {
+    const { book, store, clock } = await bookOf(lab, dom0, machineDocument(1), machineDocument(2));
+    store.beforeOneShot = (machine) => {
+      if (machine === 'post01') store.fromElsewhere([remove('Machine', 'post01')], 'elsewhere', clock.now());
+    };
+    const outcomes = await book.requestOneShots(['post01', 'post02'], 'dom0', { author });
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['not-found', 'done']);
+    expect([...book.current.oneShots.keys()]).toEqual(['post02']);
+  });
+
   it('can be cancelled once, and goes with its machine', async () => {
     const { book, store } = await bookOf(lab, dom0, machineDocument(1));
     await book.requestOneShot('post01', 'dom0', author);

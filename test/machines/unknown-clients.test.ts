@@ -7,6 +7,7 @@ import { bookOf, lab, machineDocument, macOf } from './book-rig.ts';
 class MemoryUnknownStore implements UnknownClientStore {
   readonly clients = new Map<string, UnknownClient>();
   saves = 0;
+  deleted = 0;
   failure: Error | undefined;
 
   load(): Promise<readonly UnknownClient[]> {
@@ -23,6 +24,7 @@ class MemoryUnknownStore implements UnknownClientStore {
   async delete(macs: readonly string[]): Promise<void> {
     await Promise.resolve();
     if (this.failure !== undefined) throw this.failure;
+    this.deleted += macs.length;
     for (const mac of macs) this.clients.delete(mac);
   }
 }
@@ -83,6 +85,18 @@ describe('an unknown client', () => {
     expect(unknown.list().map(({ mac }) => mac)).toEqual([macOf(7), macOf(9)]);
     await unknown.close();
     expect([...store.clients.keys()].sort()).toEqual([macOf(7), macOf(9)]);
+  });
+
+  it('whose MAC is made up like ten thousand others costs the database one delete at most', async () => {
+    const { unknown, clock, store } = await rig(100);
+    for (let number = 300; number < 10_300; number++) unknown.seen({ mac: macOf(number) }, subnet, clock.now());
+    clock.advance(2_000);
+    await vi.waitUntil(() => store.clients.size === 100);
+    expect(store.deleted).toBe(0);
+    for (let number = 20_000; number < 20_100; number++) unknown.seen({ mac: macOf(number) }, subnet, clock.now());
+    await unknown.close();
+    expect(store.deleted).toBe(100);
+    expect(store.clients.size).toBe(100);
   });
 
   it('is written with all others of two seconds at once, and never by the packet', async () => {
