@@ -204,12 +204,12 @@ describe('checking templates', () => {
       { profile: 'installer', templates: ['menu.lst'], machines: ['post01'] },
     ]);
     expect(rig.desk.templateUses()).toBe(rig.desk.templateUses());
-    expect(textOf(rig.desk.preview(stranger, 'waiting.cfg'))).toContain('virtdom machine assign" 02:00:00:00:00:00');
+    expect(textOf(rig.desk.preview(stranger, 'waiting.cfg'))).toContain('virtdom machine assign" 02-00-00-00-00-00');
     expect(textOf(rig.desk.preview('post02', 'waiting.lst'))).toContain('# post02 waits');
     expect(rig.desk.preview('post01'), 'what it boots once').toMatchObject({ files: [{ path: '/x.lst' }] });
   });
 
-  it('gives DHCP its turn with ten thousand machines, and bounds what it says of them', async () => {
+  it('gives DHCP its turn with ten thousand machines, and says of each what is wrong', async () => {
     const machines = Array.from({ length: 10_000 }, (_, number) => ({
       ...post02,
       name: `node${number}`,
@@ -225,7 +225,7 @@ describe('checking templates', () => {
     const check = await rig.desk.checkTemplates(bad);
     clearInterval(timer);
     expect(check).toMatchObject({ machines: 10_000, rendered: 0 });
-    expect(check.problems).toHaveLength(1000);
+    expect(check.problems).toHaveLength(10_000);
     expect(longestMs).toBeLessThan(100);
   });
 

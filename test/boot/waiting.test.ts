@@ -49,7 +49,7 @@ describe('a client without assignment where its subnet is pending', () => {
   it('gets a menu that says what it is and what to type, and a short lease', async () => {
     waitByGrub();
     expect(await rig.text(menu, address)).toMatch(/^# 02-00-00-00-00-99 waits for an assignment[^\n]*\n$/);
-    expect(await rig.text(`${menu}.wait`, address)).toContain('virtdom machine assign" 02:00:00:00:00:99 "--profile PROFILE"');
+    expect(await rig.text(`${menu}.wait`, address)).toContain('virtdom machine assign" 02-00-00-00-00-99 "--profile PROFILE"');
     expect(rig.desk.advise({ ...rom, face: 'other' }, subnet, 'REQUEST')).toMatchObject({ kind: 'boot', leaseSeconds: 120 });
   });
 
@@ -129,6 +129,15 @@ describe('a machine that waits by GRUB and is assigned', () => {
     expect(rig.desk.stateOf('post09')).toMatchObject({ state: 'booting', profile: 'dom0', image: 'dom0@3', lastStage: 'loader', address });
     expect(rig.desk.stateOf('post09')?.reason).toMatch(/^assigned while it waited: 02:00:00:00:00:99 is post09/);
     expect(rig.desk.stateOf(madeUp)).toMatchObject({ state: 'handed-over', reason: 'it was assigned while it waited' });
+  });
+
+  it('may keep the name that it waited by', async () => {
+    waitByGrub();
+    put({ ...assigned, name: madeUp });
+    expect(await rig.text(menu, address)).toMatch(/^# 02-00-00-00-00-99: GRUB Legacy's menu/);
+    pollByGrub();
+    expect(rig.desk.attemptsOf(madeUp).map(({ state }) => state)).toEqual(['handed-over', 'booting']);
+    expect(rig.desk.stateOf(madeUp)).toMatchObject({ state: 'booting', lastStage: 'menu' });
   });
 
   it('goes through all further stages to up, in the attempt of its own name', async () => {
