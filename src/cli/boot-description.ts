@@ -9,6 +9,7 @@ import { formatTable } from './table.ts';
 /** A boot as a person reads it: who and what, the stages, what happened beside them, and where it hangs. */
 export function describeBoot(boot: BootResource): string {
   const { id, machine, mac, subnet, profile, image, oneShot, state, reason, since, openedAt, seconds, usualSeconds, addresses } = boot;
+  const goesOn = state === 'booting' || state === 'waiting' || state === 'stuck';
   const fields = formatFields([
     ['boot', id],
     ['machine', `${machine} (${mac}) on ${subnet}`],
@@ -16,7 +17,10 @@ export function describeBoot(boot: BootResource): string {
     ['image', image],
     ['state', `${state} since ${formatTime(since)}: ${reason}`],
     ['began', formatTime(openedAt)],
-    ['took', `${secondsText(seconds)} s${usualSeconds === undefined ? '' : `, usually ${secondsText(usualSeconds)} s`}`],
+    [
+      goesOn ? 'took so far' : 'took',
+      `${secondsText(seconds)} s${usualSeconds === undefined ? '' : `, usually ${secondsText(usualSeconds)} s`}`,
+    ],
     ['addresses', addresses.join(', ')],
   ]);
   return [fields, describeStages(boot), describeAsides(boot), describeStuck(boot)].filter((part) => part !== '').join('\n');
@@ -47,12 +51,12 @@ function describeStages({ stages, openedAt }: BootResource): string {
 }
 
 /** What the stages do not tell: files that were not had whole, packets that were ignored and why, other events. */
-function describeAsides({ timeline, timelineCut, openedAt }: BootResource): string {
+function describeAsides({ id, timeline, timelineCut, openedAt }: BootResource): string {
   const asides = timeline.filter((event) => !isTold(event));
   if (asides.length === 0) return '';
   const columns = [{ head: 'SECONDS', align: 'right' }, { head: 'BESIDE' }, { head: 'WHAT' }] as const;
   const rows = asides.map(({ at, kind, detail }) => cells([sinceOpened(at, openedAt), kind, describeDetail(kind, detail)]));
-  const rest = timelineCut ? ['There is more: virtdom event list --boot shows it all'] : [];
+  const rest = timelineCut ? [`There is more: virtdom event list --boot ${id} shows it all`] : [];
   return lines([...formatTable(columns, rows), ...rest]);
 }
 
@@ -61,15 +65,14 @@ function isTold({ kind, detail }: EventResource): boolean {
   return kind === 'boot.stage' || kind === 'boot.opened' || kind === 'boot.stuck';
 }
 
-function describeStuck({ stuck, stages }: BootResource): string {
+function describeStuck({ stuck }: BootResource): string {
   if (stuck === undefined) return '';
   const { lastStage, lastPacket, expectedStage, expectedPacket, waitedSeconds, causes } = stuck;
-  const limit = stages.at(-1)?.stuckAfterSeconds;
   return formatFields([
-    ['stuck', `${waitedSeconds} s since ${lastStage}${limit === undefined ? '' : `; ${expectedStage} is due after ${limit} s`}`],
+    ['stuck', `${waitedSeconds} s since ${lastStage}; waits for ${expectedStage}`],
     ['last packet seen', lastPacket],
     ['next one expected', expectedPacket],
-    ...causes.map((cause, index) => [index === 0 ? 'likely causes' : ' ', cause] as const),
+    ...causes.map((cause, index) => [index === 0 ? 'likely causes' : '', cause] as const),
   ]);
 }
 

@@ -15,11 +15,12 @@ const table: CommandTable = {
   __complete: () => Promise.resolve(completeCommand(() => table)),
 };
 
+const named = (...names: string[]) => ({ body: { items: names.map((name) => ({ name })) } });
+
 describe('completion', () => {
   let service: FakeService;
   beforeEach(async () => {
     service = await FakeService.start();
-    const named = (...names: string[]) => ({ body: { items: names.map((name) => ({ name })) } });
     service
       .on('GET /machines', named('post01', 'post02', 'gw'))
       .on('GET /profiles', named('dom0', 'installer'))
