@@ -151,6 +151,13 @@ describe('assigning', () => {
     expect(store.commits).toBe(0);
   });
 
+  it('of all or none assigns none where one is missing', async () => {
+    const { machines, store } = await rig([machineDocument(1)]);
+    const outcome = await machines.assign({ hostlist: 'post[01-02]' }, { role: 'worker' }, { ...by, atomic: true });
+    expect(outcome).toMatchObject({ ok: false, written: false, items: [{ outcome: 'held-back' }, { outcome: 'not-found' }] });
+    expect(store.commits).toBe(0);
+  });
+
   it('for show says the same and changes nothing', async () => {
     const { machines, documentOf } = await rig([machineDocument(1)], [client(7)]);
     const outcome = await machines.assign({ names: ['post01', macOf(7)] }, { profile: 'dom0' }, { ...by, dryRun: true });
