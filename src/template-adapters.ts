@@ -7,7 +7,7 @@ import type { TemplateNotice } from './templates/template-view.ts';
 export function templateUser(desk: () => BootDesk | undefined): TemplateUser {
   return {
     uses: () => desk()?.templateUses() ?? [],
-    check: async (set) => (await desk()?.checkTemplates(set))?.problems ?? [],
+    check: async (set, templates) => (await desk()?.checkTemplates(set, templates))?.problems ?? [],
     preview: (machine, wanted, set) => desk()?.preview(machine, wanted, set) ?? { kind: 'failed', reason: 'virtdom is still starting' },
     use: (set) => desk()?.useTemplates(set),
   };

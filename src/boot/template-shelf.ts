@@ -9,15 +9,15 @@ import { madeUpMachine, strangerOn } from './waiting.ts';
 
 /** Gives DHCP its turn after this many renderings of a check. */
 const renderingsPerTurn = 4;
-/** One mistake shows in every machine: nobody reads more than this. */
-const maxProblems = 1_000;
+/** One mistake shows in every machine, and who compares two sets of templates needs all of them. */
+const maxProblems = 20_000;
 
 export interface TemplateCheck {
   /** How many machines have menus to render, one for all unknown clients of a subnet included. */
   readonly machines: number;
   /** Of how many of them all is well. */
   readonly rendered: number;
-  /** By template, line, variable and machine; the first thousand. */
+  /** By template, line, variable and machine; the first twenty thousand. */
   readonly problems: readonly TemplateProblem[];
 }
 

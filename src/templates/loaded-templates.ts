@@ -77,14 +77,14 @@ export class LoadedTemplates {
     return texts;
   }
 
-  /** What would be served with some texts in place of others; `undefined` takes one away. */
-  with(changes: ReadonlyMap<string, string | undefined>): ServedTemplates | readonly TemplateProblem[] {
+  /** What would be served with some texts in place of others; `undefined` takes one away. `known` is parsed already. */
+  with(changes: ReadonlyMap<string, string | undefined>, known: TemplateSet): ServedTemplates | readonly TemplateProblem[] {
     const texts = new Map(this.texts());
     for (const [name, text] of changes) {
       if (text === undefined) texts.delete(name);
       else texts.set(name, text);
     }
-    return served(texts);
+    return served(texts, known);
   }
 
   /** @param state another than the one that is there: for what would be; `added` its version, if it is not loaded */
@@ -120,8 +120,8 @@ export class LoadedTemplates {
   }
 }
 
-export function served(texts: ReadonlyMap<string, string>): ServedTemplates | readonly TemplateProblem[] {
-  const set = TemplateSet.parse(texts);
+export function served(texts: ReadonlyMap<string, string>, known?: TemplateSet): ServedTemplates | readonly TemplateProblem[] {
+  const set = TemplateSet.parse(texts, undefined, known);
   return set instanceof TemplateSet ? { texts, set } : set;
 }
 

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { TemplateProblem } from '../boot/template-error.ts';
+import { formatProblem, type TemplateProblem } from '../boot/template-error.ts';
 import type { TemplateSet } from '../boot/template-set.ts';
 import type { Clock } from '../clock.ts';
 import { type GrubCheck, isGrubScript } from './grub-script.ts';
-import type { PartialGraph } from './partials.ts';
+import { partsOf, wholesOf } from './partials.ts';
 import type { TemplateUser } from './template-user.ts';
 
 /** What a text would do to the machines that use it. */
@@ -35,7 +35,6 @@ export interface ServedTemplates {
 
 export interface TemplateCheckerParts {
   readonly user: TemplateUser;
-  readonly graph: PartialGraph;
   readonly grubCheck: GrubCheck;
   readonly clock: Clock;
 }
@@ -86,22 +85,20 @@ export class TemplateChecker {
   }
 
   async #find({ texts, set }: ServedTemplates, changed: readonly string[]): Promise<Findings> {
-    const { user, graph } = this.#parts;
+    const { user } = this.#parts;
+    const wholes = wholesOf(set, changed);
+    const parts = new Set([...wholes].flatMap((name) => [...partsOf(set, name)].map((part) => `${part}.hbs`)));
     const machines = new Set<string>();
-    const concerned = new Set<string>();
     const scripts = new Map<string, Set<string>>();
     for (const use of user.uses()) {
       for (const menu of use.templates) {
-        const parts = graph.closure(texts, menu);
-        if (!changed.some((name) => parts.has(name))) continue;
-        for (const part of parts) concerned.add(`${part}.hbs`);
+        if (!wholes.has(menu)) continue;
         for (const machine of use.machines) machines.add(machine);
         if (isGrubScript(menu)) scripts.set(menu, new Set([...(scripts.get(menu) ?? []), ...use.machines]));
       }
     }
-    if (machines.size === 0) return { machines, problems: [] };
-    const all = await user.check(set);
-    const problems = all.filter(({ template, machine }) => concerned.has(template) && (machine === undefined || machines.has(machine)));
+    const all = machines.size === 0 ? [] : await user.check(set, wholes);
+    const problems = all.filter(({ template }) => parts.has(template));
     if (scripts.size === 0) return { machines, problems };
     const grub = await this.#grub({ texts, set }, scripts);
     return { machines, problems: [...problems, ...grub.problems], grub: grub.report };
@@ -159,6 +156,19 @@ export class TemplateChecker {
     }
     return [...shapes.values()];
   }
+}
+
+export function problemsOfBroken({ problems, broken }: TemplateCheck): readonly TemplateProblem[] {
+  const names = new Set(broken);
+  return problems.filter(({ machine }) => machine !== undefined && names.has(machine));
+}
+
+/** Why a text is not published. */
+export function brokenReason(name: string, check: TemplateCheck): string {
+  const { broken, machines } = check;
+  const shown = problemsOfBroken(check).slice(0, 5).map(formatProblem);
+  const more = broken.length > shown.length ? `\nand more: ${broken.slice(0, 20).join(', ')}${broken.length > 20 ? ', ...' : ''}` : '';
+  return `${name} would break ${broken.length} of ${machines} machines; correct it, or force it:\n${shown.join('\n')}${more}`;
 }
 
 function keyOf({ template, machine, variable, message }: TemplateProblem): string {

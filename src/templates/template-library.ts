@@ -5,13 +5,14 @@ import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { type GrubCheck, grubScriptCheck } from './grub-script.ts';
 import { isServed } from './loaded-templates.ts';
-import { PartialGraph } from './partials.ts';
+import { parentsOf, wholesOf } from './partials.ts';
 import { readShipped, sha256Of } from './shipped-templates.ts';
-import { type ServedTemplates, type TemplateCheck, TemplateChecker } from './template-check.ts';
+import { brokenReason, problemsOfBroken, type ServedTemplates, type TemplateCheck, TemplateChecker } from './template-check.ts';
 import { type DiffSide, unifiedDiff } from './template-diff.ts';
 import { nameFault, noteFault, textFault, trialFault } from './template-limits.ts';
 import {
   type DraftRequest,
+  isSame,
   type PlanBasis,
   planConfirm,
   planDiscard,
@@ -24,7 +25,7 @@ import {
   type TemplatePlan,
 } from './template-plans.ts';
 import { itself, TemplateStock } from './template-stock.ts';
-import type { TemplateState, TemplateStore, TemplateVersion } from './template-store.ts';
+import type { TemplateStore, TemplateVersion } from './template-store.ts';
 import type { TemplateUser } from './template-user.ts';
 import type {
   PublishRequest,
@@ -64,7 +65,6 @@ const maxBroken = 1_000;
 export class TemplateLibrary {
   readonly #parts: TemplateLibraryParts;
   readonly #stock: TemplateStock;
-  readonly #graph = new PartialGraph();
   readonly #checker: TemplateChecker;
   #shippedProblems: readonly TemplateProblem[] = [];
   #checking: Promise<unknown> = Promise.resolve();
@@ -74,7 +74,7 @@ export class TemplateLibrary {
     const { user, clock, grubCheck = grubScriptCheck } = parts;
     this.#parts = parts;
     this.#stock = stock;
-    this.#checker = new TemplateChecker({ user, graph: this.#graph, grubCheck, clock });
+    this.#checker = new TemplateChecker({ user, grubCheck, clock });
   }
 
   /**
@@ -107,10 +107,11 @@ export class TemplateLibrary {
 
   /** Whose files it goes into, itself or as a partial. */
   usage(name: string): TemplateUsage {
-    const { texts } = this.#stock.served;
-    const uses = this.#parts.user.uses().filter(({ templates }) => templates.some((menu) => this.#graph.closure(texts, menu).has(name)));
+    const { set } = this.#stock.served;
+    const wholes = wholesOf(set, [name]);
+    const uses = this.#parts.user.uses().filter(({ templates }) => templates.some((menu) => wholes.has(menu)));
     const machines = [...new Set(uses.flatMap((use) => use.machines))];
-    return { profiles: uses.map(({ profile }) => profile), machines, partialOf: this.#graph.parents(texts, name) };
+    return { profiles: uses.map(({ profile }) => profile), machines, partialOf: parentsOf(set, name) };
   }
 
   /** Newest first; the shipped file, version 0, is not among them. */
@@ -158,7 +159,8 @@ export class TemplateLibrary {
     const { user } = this.#parts;
     // Of a partial all the menus are shown: it may go into each of them.
     const isMenu = user.uses().some(({ templates }) => templates.includes(name));
-    return user.preview(machine, isMenu ? name : undefined, next.set);
+    const preview = user.preview(machine, isMenu ? name : undefined, next.set);
+    return preview.kind === 'failed' ? { ...preview, problems: problemsIn(preview.reason, machine) } : preview;
   }
 
   /** A unified diff, empty where both are the same. */
@@ -373,26 +375,8 @@ function noTemplate(name: string): Refused {
   return refused('not-found', `there is no template ${name}`);
 }
 
-/** But for who and when. */
-function isSame(before: TemplateState | undefined, after: TemplateState): boolean {
-  if (before === undefined) return after.published === 0 && after.draft === undefined;
-  const { draft, trial, published } = before;
-  return (
-    published === after.published &&
-    draft?.text === after.draft?.text &&
-    draft?.basedOn === after.draft?.basedOn &&
-    trial?.untilMs === after.trial?.untilMs
-  );
-}
-
-function problemsOfBroken({ problems, broken }: TemplateCheck): readonly TemplateProblem[] {
-  const names = new Set(broken);
-  return problems.filter(({ machine }) => machine !== undefined && names.has(machine));
-}
-
-function brokenReason(name: string, check: TemplateCheck): string {
-  const { broken, machines } = check;
-  const shown = problemsOfBroken(check).slice(0, 5).map(formatProblem);
-  const more = broken.length > shown.length ? `\nand more: ${broken.slice(0, 20).join(', ')}${broken.length > 20 ? ', ...' : ''}` : '';
-  return `${name} would break ${broken.length} of ${machines} machines; correct it, or force it:\n${shown.join('\n')}${more}`;
+/** A reason that begins with a place in a template, as an editor shows it. */
+function problemsIn(reason: string, machine: string): readonly TemplateProblem[] {
+  const [, template, line, message] = /^(\S+\.hbs):(\d+): ([^]*?)(?: \(machine [^)]*\))?$/.exec(reason) ?? [];
+  return template === undefined || message === undefined ? [] : [{ template, line: Number(line), machine, message }];
 }

@@ -108,6 +108,18 @@ export function planRemove({ name, loaded, next }: PlanBasis, usedBy: readonly s
   return plan('deleted', { ...rest, published: 0 }, undefined);
 }
 
+/** Whether a change would change nothing but who and when. */
+export function isSame(before: TemplateState | undefined, after: TemplateState): boolean {
+  if (before === undefined) return after.published === 0 && after.draft === undefined;
+  const { draft, trial, published } = before;
+  return (
+    published === after.published &&
+    draft?.text === after.draft?.text &&
+    draft?.basedOn === after.draft?.basedOn &&
+    trial?.untilMs === after.trial?.untilMs
+  );
+}
+
 export function refused(code: RefusalCode, reason: string): Refused {
   return { kind: 'refused', code, reason };
 }

@@ -61,7 +61,7 @@ export class TemplateStock {
 
   /** What would be served with these texts; `undefined` takes one away. */
   with(changes: ReadonlyMap<string, string | undefined>): ServedTemplates | readonly TemplateProblem[] {
-    return this.loaded.with(changes);
+    return this.loaded.with(changes, this.#served.set);
   }
 
   /** The state that follows the one that is there. */
@@ -104,7 +104,7 @@ export class TemplateStock {
   }
 
   #serve(): void {
-    const next = served(this.loaded.texts());
+    const next = served(this.loaded.texts(), this.#served.set);
     if (!isServed(next)) {
       this.#parts.log.error({ problems: next.map(formatProblem) }, 'a template cannot be parsed: what was served before stays');
       return;

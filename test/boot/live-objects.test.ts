@@ -64,6 +64,21 @@ describe('objects that are changed while machines boot', () => {
     expect(rig.desk.stateOf('post09')?.lastStage).toBe('loader');
   });
 
+  it('leave the token of a boot that began under no name without effect once the machine booted anew (rule 7)', async () => {
+    const open = { ...subnet, unknown: { kind: 'profile' as const, profile: 'dom0' } };
+    put({ subnets: [open] });
+    rig.lease({ ...rom, mac: strangeMac }, '192.168.0.100', open);
+    rig.fetch('pxegrub', { clientAddress: '192.168.0.100' });
+    const token = /virtdom\.token=([\w-]+)/.exec(await rig.text('/grub/menu.lst', '192.168.0.100'))?.[1] ?? '';
+    put({ machines: [{ ...post02, name: 'post09', nics: [{ mac: strangeMac }] }] });
+    rig.clock.advance(1000);
+    rig.lease({ ...rom, mac: strangeMac }, '192.168.0.100', open);
+    expect(await rig.desk.hello({ token, clientAddress: '192.168.0.100', body: '' })).toMatchObject({
+      accepted: false,
+      reason: expect.stringContaining('a newer attempt is open'),
+    });
+  });
+
   it('swap the NIC of one machine for that of another without mixing their boots', () => {
     rig.lease();
     rig.fetch('pxegrub');

@@ -110,5 +110,9 @@ describe('the check of a template', () => {
     expect(textsOf(rig.library.render('arguments', 'post01', 'new'))).toEqual(['title post01\nnew', 'set a=post01\n']);
     expect(textsOf(rig.library.render('grub.cfg', 'post01'))).toEqual(['set a=post01\n']);
     expect(rig.library.render('grub.cfg', 'post01', 'a\n{{')).toMatchObject({ kind: 'failed', problems: [{ line: 2 }] });
+    expect(rig.library.render('grub.cfg', 'post01', 'a\n{{gone}}')).toMatchObject({
+      kind: 'failed',
+      problems: [{ template: 'grub.cfg.hbs', line: 2, machine: 'post01', message: 'gone is missing' }],
+    });
   });
 });

@@ -40,11 +40,11 @@ export class FakeUser implements TemplateUser {
     }));
   }
 
-  check(set: TemplateSet): Promise<readonly TemplateProblem[]> {
+  check(set: TemplateSet, templates: ReadonlySet<string>): Promise<readonly TemplateProblem[]> {
     this.checks++;
     const problems: TemplateProblem[] = [];
     for (const [machine, { profile, context }] of this.machines) {
-      for (const template of this.profiles.get(profile) ?? []) {
+      for (const template of this.profiles.get(profile)?.filter((name) => templates.has(name)) ?? []) {
         try {
           set.render(template, context);
         } catch (error) {
