@@ -6,7 +6,7 @@ import { newestNumber } from './numbering-table.ts';
 import type { Tables } from './tables.ts';
 
 /** A text is looked for among so many of the newest events: no index has it, and nobody shall wait for a million rows. */
-export const searchedEvents = 100_000;
+const searchedEvents = 100_000;
 /** How far servers' clocks may be apart, or one be set back, without an event being left out where a time is asked for. */
 const clockSlackMs = 60_000;
 
