@@ -126,7 +126,7 @@ export async function buildApi(plane: ControlPlane, options: ApiOptions = {}): P
     const { headers = {} } = problem.parts;
     return reply
       .code(problem.status)
-      .headers(headers)
+      .headers({ 'x-request-id': request.id, ...headers })
       .type('application/problem+json; charset=utf-8')
       .send(JSON.stringify(problemBody(problem, pathOf(request.originalUrl), request.id)));
   }

@@ -131,10 +131,12 @@ const requestFault: Readonly<Record<string, string>> = {
 };
 
 function invalidRequest(failures: readonly ValidationFailure[], context: string): ProblemError {
-  const errors = failures.slice(0, maxErrors).map((failure) => ({
-    pointer: pointerOf(failure, context),
-    detail: detailOf(failure),
-  }));
+  // An unknown field is told twice: where it stands, and by the object that does not know it.
+  const isTold = failures.some(({ keyword }) => keyword === 'boolean');
+  const errors = failures
+    .filter(({ keyword }) => !isTold || keyword !== 'additionalProperties')
+    .slice(0, maxErrors)
+    .map((failure) => ({ pointer: pointerOf(failure, context), detail: detailOf(failure) }));
   const place = { querystring: 'query', params: 'path', headers: 'headers' }[context] ?? 'body';
   const [first] = errors;
   const where = first === undefined || first.pointer === '' ? '' : `: ${first.pointer} ${first.detail}`;
@@ -152,6 +154,7 @@ function detailOf({ keyword, message = 'is wrong', params = {} }: ValidationFail
       .slice(0, 10)
       .map((name) => JSON.stringify(String(name).slice(0, 100)))
       .join(', ')}`;
+  if (keyword === 'boolean') return 'is not known here';
   const values = params['allowedValues'];
   if (keyword === 'enum' && Array.isArray(values)) return `must be one of ${values.map(String).join(', ')}`;
   return message.slice(0, 1000);
