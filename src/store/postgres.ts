@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import type { Transaction } from 'kysely';
 import pg from 'pg';
 import type { Blame, Engine, EngineUse, Value } from './engine.ts';
 import { PostgresFeed } from './postgres-feed.ts';
+import { postgresPool } from './postgres-pool.ts';
 import { StoreError } from './store-error.ts';
 import type { Tables } from './tables.ts';
 import { zeroFreeText } from './zero-free-text.ts';
@@ -20,19 +22,23 @@ const serverName = 'virtdom';
 
 /** Milliseconds. A server that vanished without a word must not hold a DHCP answer for as long as TCP would. */
 const connectTimeoutMs = 3000;
-const timeouts: Readonly<Record<EngineUse, { readonly statement: number; readonly query: number }>> = {
-  write: { statement: 5000, query: 6000 },
-  read: { statement: 60_000, query: 65_000 },
-  backup: { statement: 0, query: 0 },
-  whole: { statement: 0, query: 0 },
+const goodbyeMs = 2000;
+const timeouts: Readonly<Record<EngineUse, { readonly statement: number; readonly answer: number }>> = {
+  write: { statement: 5000, answer: 6000 },
+  read: { statement: 60_000, answer: 65_000 },
+  backup: { statement: 0, answer: 0 },
+  whole: { statement: 0, answer: 0 },
 };
 
 export function postgresEngine(url: string, use: EngineUse): Engine {
   const config = connectionConfig(url, use);
-  const open = (max: number): Kysely<Tables> => connect({ ...config, max });
+  const open = (connections: number): Kysely<Tables> => {
+    const pool = postgresPool(config, { connections, answerMs: timeouts[use].answer });
+    return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }), plugins: [zeroFreeText] });
+  };
   const database = open(parallelReadings);
   const writers = new Map<string, Kysely<Tables>>();
-  const feed = new PostgresFeed(connectionConfig(url, 'write'));
+  const feed = new PostgresFeed({ ...connectionConfig(url, 'write'), query_timeout: timeouts.write.answer });
   return {
     database,
     parallelReadings,
@@ -63,8 +69,9 @@ export function postgresEngine(url: string, use: EngineUse): Engine {
     },
     feed,
     async close() {
-      await feed.close();
-      await Promise.all([database, ...writers.values()].map((each) => each.destroy()));
+      const closed = Promise.all([feed.close(), ...[database, ...writers.values()].map((each) => each.destroy())]);
+      // A server that does not answer does not say good-bye either.
+      await Promise.race([closed, sleep(goodbyeMs, undefined, { ref: false })]);
     },
   };
 }
@@ -82,18 +89,8 @@ async function* readByCursor(transaction: Transaction<Tables>, table: keyof Tabl
   await sql`close every_row`.execute(transaction);
 }
 
-function connect(config: pg.PoolConfig): Kysely<Tables> {
-  const pool = new pg.Pool(config);
-  // Connections that the server ended, while idle and between two queries: the pool drops them, the next query notices.
-  pool.on('error', ignore);
-  pool.on('connect', (client) => client.on('error', ignore));
-  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }), plugins: [zeroFreeText] });
-}
-
-function ignore(): void {}
-
 function connectionConfig(url: string, use: EngineUse): pg.PoolConfig {
-  const { statement, query } = timeouts[use];
+  const { statement } = timeouts[use];
   // Whatever the server's or the user's default is: durable before COMMIT answers, and no hanging on to locks.
   const settings = {
     synchronous_commit: 'on',
@@ -116,7 +113,6 @@ function connectionConfig(url: string, use: EngineUse): pg.PoolConfig {
     application_name: use === 'write' || use === 'read' ? serverName : 'virtdom-tool',
     options: [theirs, ...ours].join(' '),
     connectionTimeoutMillis: connectTimeoutMs,
-    ...(query > 0 && { query_timeout: query }),
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     types: { getTypeParser },
@@ -131,7 +127,7 @@ const getTypeParser: pg.CustomTypesConfig['getTypeParser'] = (oid, format) =>
 const databaseStates = /^(08|57P|53|58|XX|F0|28|3D)|^(57014|55P03|25006|25P03)$/;
 const chanceStates = /^(40001|40P01)$/;
 /** What pg says of a connection that is gone, without a code. */
-const connectionMessages = /terminat|timeout|not queryable|closed|Connection ended/i;
+const connectionMessages = /terminat|timeout|not queryable|Connection ended|^no answer for/i;
 
 function blame(error: unknown): Blame {
   if (error instanceof pg.DatabaseError) {

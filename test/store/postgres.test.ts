@@ -7,7 +7,10 @@ import type { Store } from '../../src/store/store.ts';
 import { openStore } from '../../src/store/store.ts';
 import { PostgresServer } from '../contract/postgres-server.ts';
 import { alone, lease } from '../contract/store-contract.ts';
+import { BlackHole } from './black-hole.ts';
 
+/** The machine may have a lot to do. */
+const patiently = { timeout: 15_000 };
 const settings = ['synchronous_commit', 'default_transaction_isolation', 'statement_timeout', 'search_path'];
 
 describe('PostgreSQL', { timeout: 60_000 }, () => {
@@ -83,11 +86,11 @@ describe('PostgreSQL', { timeout: 60_000 }, () => {
         await expect(store.leases.commit(alone(lease('10.0.0.2')))).rejects.toMatchObject({ code: 'store-write' });
         await expect(store.events.page({ order: 'oldest-first', limit: 1 })).rejects.toMatchObject({ code: 'store-read' });
       }
-      await vi.waitUntil(() => store.health().kind === 'failing', { timeout: 10_000 });
+      await vi.waitUntil(() => store.health().kind === 'failing', patiently);
     } finally {
       await server.resume();
     }
-    await vi.waitUntil(() => store.health().kind === 'ok', { timeout: 20_000 });
+    await vi.waitUntil(() => store.health().kind === 'ok', patiently);
     expect(log.lines.map(({ level, message }) => [level, message])).toEqual([
       ['error', 'the database fails: nothing is promised that cannot be kept'],
       ['info', 'the database is back'],
@@ -101,6 +104,27 @@ describe('PostgreSQL', { timeout: 60_000 }, () => {
     expect(failures).toBe(0);
   });
 
+  it('that does not answer, and does not say good-bye, holds up a commit for some seconds only', async () => {
+    const hole = await BlackHole.before(database);
+    const store = await openStore({ database: hole.url, serverId: 'one', log: silentLog });
+    await store.leases.commit(alone(lease('10.0.0.1')));
+    hole.swallowing = true;
+    for (let i = 0; i < 2; i++) {
+      const begunMs = performance.now();
+      await expect(store.leases.commit(alone(lease('10.0.0.2')))).rejects.toMatchObject({ code: 'store-write' });
+      expect(performance.now() - begunMs).toBeLessThan(8000);
+    }
+    expect(store.health()).toMatchObject({ kind: 'failing', reason: 'no answer for 6 seconds' });
+    hole.swallowing = false;
+    await vi.waitUntil(() => store.health().kind === 'ok', patiently);
+    await store.leases.commit(alone(lease('10.0.0.3')));
+    const kept = (await store.leases.load()).map(({ address }) => address);
+    hole.swallowing = true;
+    await store.close();
+    hole.close();
+    expect(kept).toEqual(['10.0.0.1', '10.0.0.3']);
+  });
+
   it('is not asked for longer than five seconds: a lock that somebody holds rejects a commit', async () => {
     const store = await openStore({ database, serverId: 'one', log: silentLog });
     const other = openEngine(database, 'whole');
@@ -111,7 +135,7 @@ describe('PostgreSQL', { timeout: 60_000 }, () => {
       expect(performance.now() - begunMs).toBeLessThan(8000);
       expect(await store.events.append([{ atMs: 0, kind: 'a.b', severity: 'info', detail: {} }])).toHaveLength(1);
     });
-    await vi.waitUntil(() => store.health().kind === 'ok', { timeout: 10_000 });
+    await vi.waitUntil(() => store.health().kind === 'ok', patiently);
     await store.leases.commit(alone(lease('10.0.0.1')));
     await Promise.all([store.close(), other.close()]);
   });
@@ -140,19 +164,19 @@ describe('PostgreSQL', { timeout: 60_000 }, () => {
     it('tells the other one, and not itself, of what was committed', async () => {
       await open();
       await one.leases.commit(alone(lease('10.0.0.1'), lease('10.0.0.2')));
-      await vi.waitUntil(() => heard.length === 1);
+      await vi.waitUntil(() => heard.length === 1, patiently);
       await two.events.append([
         { atMs: 0, kind: 'a.b', severity: 'info', detail: {} },
         { atMs: 0, kind: 'a.c', severity: 'info', detail: {} },
       ]);
-      await vi.waitUntil(() => heard.length === 2);
+      await vi.waitUntil(() => heard.length === 2, patiently);
       const document = { kind: 'Profile', name: 'dom0' } as const;
       await one.objects.commit([{ kind: 'Profile', name: 'dom0', revision: 0, document }], 'anna', 0);
-      await vi.waitUntil(() => heard.length === 3);
+      await vi.waitUntil(() => heard.length === 3, patiently);
       // Refused: nothing is told.
       await one.objects.commit([{ kind: 'Profile', name: 'dom0', revision: 0, document }], 'anna', 0);
       await one.templates.commit({ state: { name: 'menu.lst', revision: 1, published: 0, updatedMs: 0, updatedBy: 'anna' } });
-      await vi.waitUntil(() => heard.length === 4);
+      await vi.waitUntil(() => heard.length === 4, patiently);
       await close();
       expect(heard).toEqual([
         ['two', 'leases', ['10.0.0.1', '10.0.0.2']],
@@ -167,7 +191,7 @@ describe('PostgreSQL', { timeout: 60_000 }, () => {
       const wrong = { ...lease('10.0.0.2'), mac: null } as unknown as Lease;
       await expect(one.leases.commit(alone(lease('10.0.0.1'), wrong))).rejects.toMatchObject({ code: 'store-write' });
       await one.leases.commit(alone(lease('10.0.0.3')));
-      await vi.waitUntil(() => heard.length > 0);
+      await vi.waitUntil(() => heard.length > 0, patiently);
       await close();
       expect(heard).toEqual([['two', 'leases', ['10.0.0.3']]]);
     });
@@ -176,7 +200,7 @@ describe('PostgreSQL', { timeout: 60_000 }, () => {
       await open();
       const addresses = Array.from({ length: 2000 }, (_, i) => `10.0.${i >> 8}.${i & 255}`);
       await one.leases.commit(alone(...addresses.map((address) => lease(address, { hostName: 'ü'.repeat(40) }))));
-      await vi.waitUntil(() => addressesIn(heard).length >= 2000);
+      await vi.waitUntil(() => addressesIn(heard).length >= 2000, patiently);
       await close();
       expect(addressesIn(heard).toSorted()).toEqual(addresses.toSorted());
     });
@@ -184,13 +208,13 @@ describe('PostgreSQL', { timeout: 60_000 }, () => {
     it('has everything loaded again after the listening connection was lost', async () => {
       await open();
       await one.events.append([{ atMs: 0, kind: 'a.b', severity: 'info', detail: {} }]);
-      await vi.waitUntil(() => heard.length === 1);
+      await vi.waitUntil(() => heard.length === 1, patiently);
       heard.length = 0;
       server.sql(`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${nameOf(database)}' and query like 'listen%'`);
-      await vi.waitUntil(() => heard.length >= 8, { timeout: 10_000 });
-      await vi.waitUntil(() => one.health().kind === 'ok' && two.health().kind === 'ok');
+      await vi.waitUntil(() => heard.length >= 8, patiently);
+      await vi.waitUntil(() => one.health().kind === 'ok' && two.health().kind === 'ok', patiently);
       await one.leases.commit(alone(lease('10.0.0.9')));
-      await vi.waitUntil(() => heard.length >= 9);
+      await vi.waitUntil(() => heard.length >= 9, patiently);
       await close();
       expect(heard.filter((each) => (each as string[])[0] === 'two')).toEqual([
         ['two', 'leases lost'],
@@ -217,7 +241,7 @@ describe('PostgreSQL', { timeout: 60_000 }, () => {
       ])
         server.sql(`notify virtdom, '${payload}'`, database);
       server.sql(`notify virtdom, '{"server":"x","area":"objects"}'`, database);
-      await vi.waitUntil(() => objects.length > 0);
+      await vi.waitUntil(() => objects.length > 0, patiently);
       await store.close();
       expect(objects).toEqual(['objects']);
       expect(log.lines.filter(({ level }) => level === 'warn')).toHaveLength(6);
