@@ -171,8 +171,9 @@ export class AttemptBook {
   redeem(token: string, from: Ipv4, atMs: number): Redemption {
     const attempt = this.index.ofToken(token);
     if (attempt === undefined) return { accepted: false, reason: 'this boot token is of no attempt that we know' };
-    if (attempt !== this.index.newestOf(attempt.pins.machine.name))
-      return { accepted: false, reason: `${attempt.pins.machine.name} was switched on again since: a newer attempt is open` };
+    const { machine, mac } = attempt.pins;
+    if (attempt !== this.index.newestOf(machine.name) || (this.index.newestOfMac(mac)?.openedMs ?? 0) > attempt.openedMs)
+      return { accepted: false, reason: `${machine.name} was switched on again since: a newer attempt is open` };
     const { redeemed } = attempt;
     if (redeemed !== undefined) {
       if (redeemed.from === from && atMs - redeemed.atMs <= helloRetryMs) return { accepted: true, repeated: true };
@@ -265,7 +266,7 @@ export class AttemptBook {
   #stuck(attempt: Attempt, expected: BootStage, waitedSeconds: number): void {
     const last = lastStage(attempt.stages);
     const packet = expectedPacket(expected, attempt.pins);
-    this.#setState(attempt, 'stuck', `${waitedSeconds} s after ${last}, still no ${packet}`);
+    this.#setState(attempt, 'stuck', `${waitedSeconds} s after ${last}, still waiting for ${packet}`);
     this.#emit(attempt, {
       kind: 'stuck',
       lastStage: last,

@@ -9,6 +9,9 @@ import { normalTreePath, treePathOfBootFile } from './tree-path.ts';
 /** A ROM that gave up and tries anew within this time is still the same power-on. */
 const silentMs = 60_000;
 
+/** A large file over a slow TFTP. */
+const loadingMs = 600_000;
+
 /** What the rule for new attempts looks at. */
 export interface SeenAttempt extends Pick<StoredAttempt, 'mac' | 'stages' | 'lastSeenMs'> {
   readonly tookOtherOffer?: boolean;
@@ -84,6 +87,21 @@ export function stagesOfFile(
   if (isPolled || menuAt(wanted, attempt.profile.menus, names) !== undefined) stages.push('menu');
   if (attempt.image !== undefined && wanted === `/images/${attempt.image}/vmlinuz`) stages.push('kernel');
   return stages;
+}
+
+/**
+ * Whether a boot would break if its address were given to somebody else. GRUB renews no lease: it may wait for hours on one
+ * that was meant for minutes, and then load for a while.
+ * @param silentForMs since it was last heard of
+ */
+export function hangsOnAddress(
+  { state, stages, polledAt }: Pick<StoredAttempt, 'state' | 'stages'> & { readonly polledAt?: string | undefined },
+  silentForMs: number,
+): boolean {
+  if (state === 'up') return true;
+  if (state === 'waiting') return silentForMs <= silentMs;
+  if (state !== 'booting' && state !== 'stuck') return false;
+  return stageIndex(lastStage(stages)) >= stageIndex('mount') || (polledAt !== undefined && silentForMs <= loadingMs);
 }
 
 /** Whether a one-shot boot that reached these stages is used up: the kernel is there, or all that its profile has. */

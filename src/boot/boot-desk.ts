@@ -4,13 +4,13 @@ import type { BootClient, BootDecision } from '../model/boot-decision.ts';
 import type { BootFile, BootFileRequest } from '../model/boot-file.ts';
 import type { BootObserver, Observation } from '../model/boot-trace.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
-import type { Mac } from '../model/mac.ts';
+import { type Mac, parseMac } from '../model/mac.ts';
 import type { Subnet } from '../model/subnet.ts';
 import type { Attempt } from './attempt.ts';
 import { AttemptBook } from './attempt-book.ts';
 import type { AttemptIndex } from './attempt-index.ts';
 import { AttemptOpener } from './attempt-opener.ts';
-import { isSilent, lastStage, opensAttempt, stageIndex } from './attempt-rules.ts';
+import { hangsOnAddress, opensAttempt } from './attempt-rules.ts';
 import type { AttemptStore, StoredAttempt } from './attempt-store.ts';
 import type { BootListener } from './boot-event.ts';
 import { BootFacts, type BootObjects, type ImageShelf } from './boot-facts.ts';
@@ -80,11 +80,13 @@ export class BootDesk implements BootObserver {
   readonly #decider: Decider;
   readonly #opener: AttemptOpener;
   readonly #waiting: WaitingRoom;
+  readonly #openedMs: number;
   #minute = 0;
   #strangers = 0;
 
   private constructor(deps: BootDeskDependencies) {
     this.#deps = deps;
+    this.#openedMs = deps.clock.now();
     this.#facts = new BootFacts(deps.objects, deps.images, deps.httpPort);
     this.#templates = new TemplateShelf(this.#facts, deps.templates);
     this.#book = new AttemptBook({ ...deps, oneShotUsed: (id) => this.#oneShotUsed(id) });
@@ -158,18 +160,16 @@ export class BootDesk implements BootObserver {
     return this.#facts.isReserved(address);
   }
 
-  /** Whether a root or a loader that waits hangs on this address: its machine mounted it, is up or asks again, or it reads from us. */
+  /** Whether a root or a loader hangs on this address: its machine is up, mounted its root or waits, or it reads from us. */
   addressInUse(address: Ipv4): boolean {
+    const nowMs = this.#deps.clock.now();
     const attempt = this.#attempts.atAddress(address);
     const isNewest = attempt !== undefined && attempt === this.#attempts.newestOf(attempt.pins.machine.name);
-    if (isNewest && attempt.addresses.at(-1) === address) {
-      if (attempt.state === 'up') return true;
-      // A loader that waits does not renew its lease.
-      if (attempt.state === 'waiting' && !isSilent(attempt, this.#deps.clock.now())) return true;
-      if (attempt.goesOn && stageIndex(lastStage(attempt.stages)) >= stageIndex('mount')) return true;
-    }
+    // After a restart nobody was heard of yet.
+    const lastSeenMs = Math.max(attempt?.lastSeenMs ?? 0, this.#openedMs);
+    if (isNewest && attempt.addresses.at(-1) === address && hangsOnAddress(attempt, nowMs - lastSeenMs)) return true;
     const readMs = this.#deps.lastRead?.(address);
-    return readMs !== undefined && this.#deps.clock.now() - readMs < readingMs;
+    return readMs !== undefined && nowMs - readMs < readingMs;
   }
 
   /** One path of the boot tree as this client sees it. Reading changes nothing. */
@@ -182,7 +182,7 @@ export class BootDesk implements BootObserver {
     const atMs = this.#deps.clock.now();
     const { token, clientAddress } = request;
     const attempt = this.#attempts.ofToken(token);
-    const identity = attempt === undefined ? undefined : this.#known.identify(clientAddress, attempt.pins);
+    const identity = attempt === undefined ? undefined : this.#known.identify(clientAddress, this.#known.ownerOf(attempt));
     const result =
       identity?.kind === 'conflict'
         ? ({ accepted: false, reason: `this boot token is another machine's: ${identity.reason}` } as const)
@@ -291,7 +291,8 @@ export class BootDesk implements BootObserver {
   decisionNow(machineName: string, mac?: Mac): DecisionNowResult {
     const newest = this.#newestOf(machineName);
     const machine = this.#facts.machineByName(machineName);
-    const nic = mac ?? newest?.pins.mac ?? machine?.nics[0]?.mac;
+    // A client that never began to boot is called by its MAC.
+    const nic = mac ?? newest?.pins.mac ?? machine?.nics[0]?.mac ?? parseMac(machineName);
     if (nic === undefined) return { kind: 'unknown', reason: `there is no machine ${machineName}` };
     if (mac !== undefined && machine !== undefined && !machine.nics.some((each) => each.mac === mac))
       return { kind: 'unknown', reason: `${machineName} has no NIC ${mac}` };

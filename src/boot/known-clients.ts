@@ -43,8 +43,8 @@ export class KnownClients {
   readPath(path: string): NamingPath {
     const [, token, rest] = /^\/by-token\/([\w-]+)(\/.+)$/.exec(path) ?? [];
     if (token !== undefined && rest !== undefined) {
-      const pins = this.#attempts.ofToken(token)?.pins;
-      return { path: rest, ...(pins !== undefined && { named: { machine: pins.machine, mac: pins.mac } }) };
+      const attempt = this.#attempts.ofToken(token);
+      return { path: rest, ...(attempt !== undefined && { named: this.ownerOf(attempt) }) };
     }
     for (const { name = '', mac: inPath } of this.#paths().read(path)) {
       const byName = inPath === undefined ? this.#machineNamed(name) : undefined;
@@ -56,6 +56,11 @@ export class KnownClients {
       if (boots !== undefined) return { path, named: { machine, mac: boots } };
     }
     return { path };
+  }
+
+  /** Whose boot it is: a machine may have got its name, or another one, since it began. */
+  ownerOf({ pins: { machine, mac } }: Attempt): NamedClient {
+    return { machine: this.#facts.machineByMac(mac) ?? machine, mac };
   }
 
   /** The path as it was asked for, but what comes behind a token where one is before it. */

@@ -367,7 +367,7 @@ describe('a boot that hangs', () => {
     expect(stuck?.causes).toContain('/splash.xpm was missing: no loader is called so');
     expect(rig.desk.stateOf('post01')).toMatchObject({
       state: 'stuck',
-      reason: '60 s after lease, still no the whole of pxegrub2 by TFTP or HTTP',
+      reason: '60 s after lease, still waiting for the whole of pxegrub2 by TFTP or HTTP',
       stuck: { expectedStage: 'loader', thresholdSeconds: 60, causes: stuck?.causes },
     });
   });

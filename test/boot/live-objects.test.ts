@@ -64,6 +64,15 @@ describe('objects that are changed while machines boot', () => {
     expect(rig.desk.stateOf('post09')?.lastStage).toBe('loader');
   });
 
+  it('take the hello of a boot that began under no name as that of the machine', async () => {
+    const open = { ...subnet, unknown: { kind: 'profile' as const, profile: 'dom0' } };
+    rig.lease({ ...rom, mac: strangeMac }, '192.168.0.100', open);
+    const token = /virtdom\.token=([\w-]+)/.exec(await rig.text('/grub/menu.lst', '192.168.0.100'))?.[1] ?? '';
+    put({ machines: [{ ...post02, name: 'post09', nics: [{ mac: strangeMac }] }] });
+    expect(await rig.desk.hello({ token, clientAddress: '192.168.0.100', body: '' })).toEqual({ accepted: true });
+    expect(rig.desk.stateOf('post09')?.state).toBe('up');
+  });
+
   it('leave the token of a boot that began under no name without effect once the machine booted anew (rule 7)', async () => {
     const open = { ...subnet, unknown: { kind: 'profile' as const, profile: 'dom0' } };
     put({ subnets: [open] });
@@ -71,6 +80,7 @@ describe('objects that are changed while machines boot', () => {
     rig.fetch('pxegrub', { clientAddress: '192.168.0.100' });
     const token = /virtdom\.token=([\w-]+)/.exec(await rig.text('/grub/menu.lst', '192.168.0.100'))?.[1] ?? '';
     put({ machines: [{ ...post02, name: 'post09', nics: [{ mac: strangeMac }] }] });
+    expect(await rig.text(`/by-token/${token}/grub/menu.lst`, '192.168.0.100')).toContain(token);
     rig.clock.advance(1000);
     rig.lease({ ...rom, mac: strangeMac }, '192.168.0.100', open);
     expect(await rig.desk.hello({ token, clientAddress: '192.168.0.100', body: '' })).toMatchObject({
@@ -231,17 +241,18 @@ describe('checking templates', () => {
       nics: [{ mac: `52:54:01:00:${(number >> 8).toString(16).padStart(2, '0')}:${(number & 255).toString(16).padStart(2, '0')}` }],
     }));
     put({ machines });
-    let longestMs = 0;
-    let turnMs = performance.now();
-    const timer = setInterval(() => {
-      longestMs = Math.max(longestMs, performance.now() - turnMs);
-      turnMs = performance.now();
-    }, 1);
+    let turns = 0;
+    let isOver = false;
+    const takeTurn = (): void => {
+      turns++;
+      if (!isOver) setImmediate(takeTurn);
+    };
+    setImmediate(takeTurn);
     const check = await rig.desk.checkTemplates(bad);
-    clearInterval(timer);
+    isOver = true;
     expect(check).toMatchObject({ machines: 10_000, rendered: 0 });
     expect(check.problems).toHaveLength(10_000);
-    expect(longestMs).toBeLessThan(100);
+    expect(turns).toBeGreaterThanOrEqual(2500);
   });
 
   it('previews a set that is not served, as of a boot that begins now, while another goes on', () => {

@@ -88,6 +88,20 @@ describe('a client without assignment where its subnet is pending', () => {
     expect(rig.desk.addressInUse(address)).toBe(false);
   });
 
+  it('keeps it while it loads what it was assigned, and over a restart of the server', async () => {
+    waitByGrub();
+    rig.clock.advance(3_600_000);
+    await rig.restart();
+    expect(rig.desk.addressInUse(address), 'it may ask again in a moment').toBe(true);
+    pollByGrub();
+    put(assigned);
+    pollByGrub();
+    rig.clock.advance(300_000);
+    expect(rig.desk.addressInUse(address)).toBe(true);
+    rig.lease({ mac: strangeMac, face: 'other' }, '192.168.0.111', subnet);
+    expect(rig.desk.addressInUse(address), 'the kernel has another one').toBe(false);
+  });
+
   it('is told to whoever lists unknown clients, with its address and each poll', () => {
     waitByGrub();
     expect(rig.seen).toEqual([strangeMac, strangeMac, `${strangeMac} has ${address}`, strangeMac, strangeMac]);
@@ -259,6 +273,10 @@ describe('a machine that waits by GRUB and is assigned', () => {
     rig.leases.set('192.168.0.12', '52:54:00:00:00:0b');
     expect(await rig.text(menu, '192.168.0.12')).toMatch(/^refused: the path names post09/);
   });
+});
+
+it('says what a client would get that only asked and never booted', () => {
+  expect(rig.desk.decisionNow(madeUp)).toMatchObject({ kind: 'decided', mac: strangeMac, profileFrom: 'waiting', clientFrom: 'assumed' });
 });
 
 describe('a machine that waits by iPXE asks DHCP again', () => {
