@@ -235,17 +235,25 @@ export class LeaseBook {
   }
 
   async #load(): Promise<void> {
-    const early: (readonly Lease[])[] = [];
-    let heard = (leases: readonly Lease[]): void => void early.push(leases);
+    const early: Lease[] = [];
+    let isLoaded = false;
+    let missed = false;
     this.#store.follow(
-      (leases) => heard(leases),
-      () => void this.#readAgain(),
+      (leases) => {
+        if (isLoaded) this.#adopt(leases);
+        else early.push(...leases);
+      },
+      () => {
+        missed = true;
+        if (isLoaded) void this.#readAgain();
+      },
     );
     const leases = await this.#store.load();
     for (const lease of leases.toSorted((one, other) => one.grantedMs - other.grantedMs)) this.#supply.enter(lease);
-    heard = (written) => this.#adopt(written);
-    for (const written of early) heard(written);
+    this.#adopt(early);
+    isLoaded = true;
     this.#log.info({ leases: leases.length }, 'leases loaded');
+    if (missed) await this.#readAgain();
   }
 
   /** What other servers wrote may have been missed. */

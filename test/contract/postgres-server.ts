@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, globSync, mkdtempSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, globSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,6 +25,8 @@ export class PostgresServer {
     try {
       const { uid, gid } = owner();
       if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid);
+      // A service that has dropped its privileges reaches the socket all the same.
+      chmodSync(folder, 0o711);
       server.#run('initdb', [
         '-D',
         join(folder, 'data'),
