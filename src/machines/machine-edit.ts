@@ -23,6 +23,8 @@ export function edited(
   const blame = (pointer: string, detail: string): void => void problems.push({ kind: 'Machine', name, pointer, detail });
   if (typeof newName !== 'string') blame('/name', 'expected a name');
   if (fields['kind'] !== 'Machine') blame('/kind', 'expected Machine');
+  const waiting = newName === name ? undefined : snapshot.oneShots.get(name);
+  if (waiting !== undefined) blame('/name', `expected no new name while a boot by ${waiting.profile} waits for it: cancel that first`);
   if (problems.length > 0 || typeof newName !== 'string') return { kind: 'invalid', problems };
   const document: ObjectDocument = { ...fields, kind: 'Machine', name: newName };
   if (revision === stored.revision && diffDocuments(stored.document, document).length === 0) return { kind: 'unchanged' };

@@ -173,7 +173,11 @@ export class ObjectBook {
       return { outcome: { kind: 'done', objects: this.#imagined(plan, author, nowMs), written: false }, mayRetry: false };
     // What gives a MAC or an address free goes first.
     const inOrder = [...plan.deleted, ...plan.put.keys()];
-    const stored = await this.#deps.store.commit(inOrder, author, nowMs);
+    const stored = await this.#deps.store.commit(inOrder, author, nowMs).catch((error: unknown) => {
+      // It may be written all the same, where only the answer was lost.
+      void this.#reload();
+      throw error;
+    });
     if (stored.kind === 'conflict') {
       await this.#load();
       return { outcome: stored, mayRetry: true };

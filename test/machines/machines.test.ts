@@ -97,6 +97,14 @@ describe('editing', () => {
     expect(documentOf('gate')).toEqual({ ...machineDocument(1, { profile: 'dom0' }), name: 'gate' });
   });
 
+  it('keeps its name while a boot waits for it under that name', async () => {
+    const { machines } = await rig([machineDocument(1)]);
+    await machines.bootOnce({ names: ['post01'] }, 'installer', by);
+    expect(await machines.edit('post01', { name: 'gate' }, by)).toMatchObject({
+      items: [{ outcome: 'invalid', problems: [{ pointer: '/name' }] }],
+    });
+  });
+
   it.each([
     [{ name: null }, '/name'],
     [{ kind: 'Subnet' }, '/kind'],

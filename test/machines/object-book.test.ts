@@ -94,6 +94,17 @@ describe('a commit', () => {
     expect((await book.commit([put(machineDocument(1))], { author })).kind).toBe('done');
   });
 
+  it('whose answer was lost is read again: it may be written', async () => {
+    const { book, store, clock } = await bookOf(lab, dom0);
+    store.meanwhile = () => {
+      store.objects.set('Machine/post01', { ...stored, createdMs: clock.now(), updatedMs: clock.now() });
+      store.failure = new Error('connection lost');
+    };
+    const stored = { kind: 'Machine', name: 'post01', revision: 1, document: machineDocument(1), updatedBy: author } as const;
+    await expect(book.commit([put(machineDocument(1))], { author })).rejects.toThrow('connection lost');
+    await vi.waitUntil(() => book.current.machines.length === 1);
+  });
+
   it('survives a subscriber that throws', async () => {
     const { book, log } = await bookOf(lab, dom0);
     const told = vi.fn<() => void>();
