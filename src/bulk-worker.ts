@@ -8,7 +8,7 @@ import type { Observation } from './model/boot-trace.ts';
 import type { Cidr, Ipv4 } from './model/ipv4.ts';
 import { kernelNetwork } from './net/kernel-network.ts';
 import { TftpServer, type TftpSettings } from './tftp/server.ts';
-import { ThreadLink } from './thread.ts';
+import { giveWay, ThreadLink } from './thread.ts';
 
 export interface BulkSettings {
   readonly tftp: TftpSettings;
@@ -84,4 +84,7 @@ function forwardedLog(write: ControlCalls['log'], own: LogFields = {}): Log {
   };
 }
 
-if (parentPort !== null) run(parentPort, workerData as BulkSettings);
+if (parentPort !== null) {
+  giveWay();
+  run(parentPort, workerData as BulkSettings);
+}

@@ -1,4 +1,13 @@
+import { setPriority } from 'node:os';
 import type { Transferable } from 'node:worker_threads';
+
+/**
+ * Lets other threads go first where the processors are busy: on Linux a niceness is a thread's own, not the process's
+ * (setpriority(2)). Whoever moves bulk data calls it at its start, so that no DHCP answer waits for a processor.
+ */
+export function giveWay(): void {
+  setPriority(10);
+}
 
 /**
  * Typed calls between threads. Each side offers handlers and calls the other's; a call is answered by its result or its

@@ -1,4 +1,6 @@
-import { MessageChannel } from 'node:worker_threads';
+import { once } from 'node:events';
+import { getPriority } from 'node:os';
+import { MessageChannel, Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ThreadLink } from '../src/thread.ts';
 
@@ -60,5 +62,15 @@ describe('ThreadLink', () => {
     client.close(new Error('the thread has died'));
     await expect(waiting).rejects.toThrow('the thread has died');
     await expect(client.call('add', 1, 1)).rejects.toThrow('the thread has died');
+  });
+});
+
+describe('a thread that gives way', () => {
+  it('lets others go first, and leaves the priority of the others alone (setpriority(2))', async () => {
+    const before = getPriority();
+    const worker = new Worker(new URL('yielding-worker.ts', import.meta.url));
+    const [told] = (await once(worker, 'message')) as [unknown];
+    expect(told).toEqual({ before, after: 10 });
+    expect(getPriority()).toBe(before);
   });
 });

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { giveWay } from '../thread.ts';
 import { deleteImage } from './delete-image.ts';
 import { ImageError } from './image-error.ts';
 import type { MaintenanceMessage, MaintenanceOrder } from './maintain-in-thread.ts';
@@ -8,6 +9,7 @@ import { verifyImage } from './verify.ts';
 /** The entry of a thread that looks after one version and ends. */
 
 if (parentPort === null) throw new Error('this file is the entry of a worker thread');
+giveWay();
 const port = parentPort;
 const order = workerData as MaintenanceOrder;
 const tell = (message: MaintenanceMessage): void => port.postMessage(message);

@@ -2,13 +2,14 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
 import type { Log, LogFields } from '../log.ts';
 import { kernelNetwork } from '../net/kernel-network.ts';
-import { ThreadLink } from '../thread.ts';
+import { giveWay, ThreadLink } from '../thread.ts';
 import { NfsServer } from './nfs-server.ts';
 import type { ControlHandlers, WorkerHandlers, WorkerSettings } from './nfs-service.ts';
 
 /** The entry of a worker thread: an NfsServer that the control thread steers. */
 
 if (parentPort === null) throw new Error('this file is the entry of a worker thread');
+giveWay();
 const settings = workerData as WorkerSettings;
 
 const log: Log = controlLog({});

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Kysely, Transaction } from 'kysely';
 import { systemClock } from '../clock.ts';
-import { ThreadLink } from '../thread.ts';
+import { giveWay, ThreadLink } from '../thread.ts';
 import { lookups, notices, prunes, reads, writes } from './calls.ts';
 import type { Query } from './calls.ts';
 import { packNotices, unpackNotices } from './change-feed.ts';
@@ -59,6 +59,7 @@ interface Writing {
 
 if (parentPort === null) throw new Error('src/store/worker.ts runs as a worker thread only');
 const { use, database, serverId } = workerData as StoreWorkerData;
+if (use === 'read') giveWay();
 const mostWaitingReadings = 1000;
 /** Two servers may have been given the same name. */
 const self = `${serverId} ${randomUUID()}`;
