@@ -33,7 +33,7 @@ import { deleteUnknownClients, readUnknownClients, saveUnknownClients } from './
 
 /**
  * What the control thread may ask of the database: one more function is one more line here, and its type follows.
- * Arguments and results cross threads: plain data only, expected outcomes included; what must be undone throws a `Refusal`.
+ * Arguments and results cross threads, where errors lose their class: plain data only, expected outcomes included.
  */
 export type Query = (database: Kysely<Tables>, ...args: never[]) => Promise<unknown>;
 export type Calls = Readonly<Record<string, Readonly<Record<string, Query>>>>;
@@ -60,7 +60,7 @@ export const reads = {
   tasks: { page: pageTasks },
 } satisfies Calls;
 
-/** Each in a transaction that it may share with others, durable before it resolves; its error or Refusal undoes it alone. */
+/** Each in a transaction that it may share with others, durable before it resolves; an error undoes it alone. */
 export const writes = {
   leases: { commit: writeLeases },
   attempts: { save: writeAttempt },

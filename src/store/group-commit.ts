@@ -1,5 +1,4 @@
 import type { Blame } from './engine.ts';
-import { Refusal } from './refusal.ts';
 
 /** How many writes shared how many transactions. */
 export interface CommitCounts {
@@ -77,10 +76,8 @@ export class GroupCommit<Handle> {
   }
 
   async #failed(group: readonly Queued<Handle>[], error: unknown, triesLeft: number): Promise<void> {
-    const [first] = group;
     const blame = this.#blame(error);
     if (blame === 'chance' && triesLeft > 0) await this.#write(group, triesLeft - 1);
-    else if (group.length === 1 && error instanceof Refusal) first?.resolve(error.outcome);
     else if (group.length === 1 || blame !== 'statement') for (const { reject } of group) reject(error);
     // One of them spoiled it for all: each gets a transaction of its own, and the right one its error.
     else for (const queued of group) await this.#write([queued]);

@@ -1,3 +1,5 @@
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { Kysely, SqliteDialect, SqliteDriver, sql } from 'kysely';
 import type { DatabaseConnection, Transaction } from 'kysely';
@@ -7,7 +9,9 @@ import type { Tables } from './tables.ts';
 
 /** One connection a thread; one of them writes. */
 export function sqliteEngine(file: string, use: EngineUse): Engine {
-  const database = openSqlite(file, { readonly: use === 'read' || use === 'backup' });
+  const readonly = use === 'read' || use === 'backup';
+  if (!readonly) makeFile(file);
+  const database = openSqlite(file, { readonly });
   return {
     database,
     parallelReadings: 1,
@@ -23,6 +27,16 @@ export function sqliteEngine(file: string, use: EngineUse): Engine {
     servers: () => Promise.resolve([]),
     close: () => database.destroy(),
   };
+}
+
+/** For nobody else to read, since menus may hold passwords; SQLite gives its other files the mode of this one. */
+function makeFile(file: string): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    closeSync(openSync(file, 'a', 0o600));
+  } catch (cause) {
+    throw new StoreError('store-open', `${(cause as Error).message}. Check that this user may write the file and its folder`, { cause });
+  }
 }
 
 /**

@@ -1,11 +1,9 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { systemClock } from '../clock.ts';
 import { DropLog } from '../log.ts';
 import type { Log } from '../log.ts';
 import { storeAreas } from './areas.ts';
 import type { StoreAreas } from './areas.ts';
-import { databaseName, isPostgres } from './engine.ts';
+import { databaseName } from './engine.ts';
 import { Followers } from './followers.ts';
 import type { CommitCounts } from './group-commit.ts';
 import { Reader } from './reader.ts';
@@ -43,7 +41,6 @@ export function openStore(options: StoreOptions): Promise<Store> {
 
 /** Likewise with another program in the threads, for tests of what happens when one dies. */
 export async function openStoreIn(program: URL, { database, serverId, log, onFailure }: StoreOptions): Promise<Store> {
-  if (!isPostgres(database)) makeFile(database);
   const name = databaseName(database);
   const followers = new Followers(log);
   const drops = new DropLog(log, systemClock);
@@ -85,14 +82,4 @@ export async function openStoreIn(program: URL, { database, serverId, log, onFai
     health: () => health,
     close: () => (closing ??= close()),
   };
-}
-
-/** For nobody else to read, since menus may hold passwords; SQLite gives its other files the mode of this one. */
-function makeFile(file: string): void {
-  try {
-    mkdirSync(dirname(file), { recursive: true });
-    closeSync(openSync(file, 'a', 0o600));
-  } catch (cause) {
-    throw new StoreError('store-open', `cannot make the database ${file}: ${(cause as Error).message}`, { cause });
-  }
 }

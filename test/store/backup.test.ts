@@ -64,6 +64,7 @@ describe('backup and restore', { timeout: 60_000 }, () => {
 
     expect(await restoreDatabase({ database: target, file })).toEqual({ rows });
     expect(await contentsOf(target)).toEqual(await contentsOf(source));
+    expect(to === 'SQLite' ? statSync(target).mode & 0o777 : 0o600).toBe(0o600);
     const again = await openStore({ database: target, serverId: 'one', log: silentLog });
     const appended = await again.events.append([{ atMs: 0, kind: 'a.b', severity: 'info', detail: {} }]);
     await again.close();

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Blame } from '../../src/store/engine.ts';
 import { GroupCommit } from '../../src/store/group-commit.ts';
-import { Refusal } from '../../src/store/refusal.ts';
 
 /** Transactions that stay open until the test lets them finish, and what was written in each. */
 function heldTransactions() {
@@ -87,12 +86,6 @@ describe('group commit', () => {
     const { write, written } = failingTransactions('statement', { bad: new Error('refused') });
     const outcomes = await Promise.allSettled([write('a'), write('bad'), write('c')]);
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
-    expect(written).toEqual([['a'], ['c']]);
-  });
-
-  it('undoes a write that is refused and gives its outcome, and writes the others of its group', async () => {
-    const { write, written } = failingTransactions('statement', { late: new Refusal({ kind: 'conflict' }) });
-    expect(await Promise.all([write('a'), write('late'), write('c')])).toEqual(['a done', { kind: 'conflict' }, 'c done']);
     expect(written).toEqual([['a'], ['c']]);
   });
 
