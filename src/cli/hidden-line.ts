@@ -14,6 +14,7 @@ export function readHiddenLine(input: Readable): Promise<string | undefined> {
     const done = (settle: () => void): void => {
       input.off('data', onData);
       input.off('end', onEnd);
+      input.pause();
       settle();
     };
     const onEnd = (): void => done(() => resolve(undefined));
@@ -29,5 +30,7 @@ export function readHiddenLine(input: Readable): Promise<string | undefined> {
     };
     input.on('data', onData);
     input.once('end', onEnd);
+    // A pause after an earlier question lasts until somebody ends it.
+    input.resume();
   });
 }

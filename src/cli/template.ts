@@ -121,7 +121,9 @@ async function render(terminal: Terminal, api: ApiClient, name: string, { machin
   const others = body.files.filter(({ path }) => path !== body.path);
   if (others.length > 0) terminal.error(`${printable(`it is also part of ${others.map(({ path }) => path).join(', ')}`)}\n`);
   for (const problem of body.problems) terminal.error(`${describeProblem(problem)}\n`);
-  if (body.text === undefined) throw new CliError('failed', `${name} cannot be rendered for ${machine}`);
+  if (body.text !== undefined) return;
+  if (body.problems.length > 0) throw new CliError('failed', `${name} cannot be rendered for ${machine}`);
+  throw new CliError('notFound', `${machine} gets nothing of ${name}`, `virtdom machine explain ${machine} says what it boots`);
 }
 
 async function renderPath(terminal: Terminal, api: ApiClient, path: string, machine: string): Promise<void> {

@@ -55,7 +55,8 @@ export async function readAll(input: Readable, maxBytes: number = maxInputBytes)
 }
 
 async function ask(question: string): Promise<string | undefined> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  // The terminal's own line editing is enough.
+  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
   try {
     return await new Promise<string | undefined>((resolve) => {
       lines.once('close', () => resolve(undefined));
@@ -67,13 +68,12 @@ async function ask(question: string): Promise<string | undefined> {
 }
 
 async function askHidden(question: string): Promise<string | undefined> {
-  process.stderr.write(question);
   process.stdin.setRawMode(true);
   try {
+    process.stderr.write(question);
     return await readHiddenLine(process.stdin);
   } finally {
     process.stdin.setRawMode(false);
-    process.stdin.pause();
     process.stderr.write('\n');
   }
 }

@@ -117,6 +117,11 @@ describe('virtdom template', () => {
     });
   });
 
+  it('says that a machine gets nothing of a template, with 3', async () => {
+    service.on('POST /templates/menu.lst:render', { body: { name: 'menu.lst', machine: 'post01', files: [], problems: [] } });
+    expect(await run('render menu.lst -m post01')).toMatchObject({ code: 3, error: expect.stringContaining('machine explain post01') });
+  });
+
   it('prints what is served at a path', async () => {
     service.on('GET /machines/post01/files', files({ path: '/grub/post01.conf', kind: 'rendered', text: 'menu\n' }));
     expect(await run('render /grub/post01.conf -m post01')).toMatchObject({ code: 0, out: 'menu\n' });
