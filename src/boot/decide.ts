@@ -133,6 +133,8 @@ function bootOf(
   const loader = chooseLoader(client, profile, names, httpUrl);
   if (loader.kind === 'none' && client.face !== 'other') return { kind: 'ignore', reason: `${machine.name}: ${loader.reason}` };
   const [menu] = profile.menus;
+  // Who waits shows another face at each poll, and waits for the same.
+  const face = waiting === true ? '' : `, ${client.face}`;
   return {
     kind: 'boot',
     machine,
@@ -144,6 +146,6 @@ function bootOf(
     ...(image !== undefined && { image }),
     ...(waiting && { waiting, leaseSeconds: subnet.pendingLeaseSeconds ?? defaultPendingLeaseSeconds }),
     ...once,
-    reason: `${because}; profile ${profile.name}${image === undefined ? '' : ` with ${formatImageRef(image)}`}, ${client.face}`,
+    reason: `${because}; profile ${profile.name}${image === undefined ? '' : ` with ${formatImageRef(image)}`}${face}`,
   };
 }

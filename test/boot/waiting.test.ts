@@ -145,6 +145,27 @@ describe('a machine that waits by GRUB and is assigned', () => {
     expect(rig.desk.stateOf(madeUp)).toMatchObject({ state: 'handed-over', reason: 'it was assigned while it waited' });
   });
 
+  it('may be a new NIC of a machine that booted before by another', async () => {
+    put({ ...assigned, nics: [{ mac: '02:00:00:00:00:98' }] });
+    rig.lease({ ...rom, mac: '02:00:00:00:00:98' }, '192.168.0.101', subnet);
+    rig.clock.advance(1000);
+    waitByGrub();
+    put({ ...assigned, nics: [{ mac: '02:00:00:00:00:98' }, { mac: strangeMac }] });
+    expect(await rig.text(menu, address)).toMatch(/BOOTIF=01-02-00-00-00-00-99/);
+    pollByGrub();
+    expect(rig.desk.stateOf('post09')).toMatchObject({ state: 'booting', mac: strangeMac, lastStage: 'menu' });
+  });
+
+  it('is shown as waiting under its new name while there is nothing for it to boot', () => {
+    put({ ...assigned, nics: [{ mac: '02:00:00:00:00:98' }] });
+    rig.lease({ ...rom, mac: '02:00:00:00:00:98' }, '192.168.0.101', subnet);
+    rig.clock.advance(1000);
+    rig.published.length = 0;
+    waitByGrub();
+    put({ ...assigned, nics: [{ mac: '02:00:00:00:00:98' }, { mac: strangeMac }] });
+    expect(rig.desk.stateOf('post09')).toMatchObject({ state: 'waiting', mac: strangeMac });
+  });
+
   it('may keep the name that it waited by', async () => {
     waitByGrub();
     put({ ...assigned, name: madeUp });
@@ -325,7 +346,10 @@ describe('a machine that waits by iPXE asks DHCP again', () => {
     rig.fetch('snponly.efi', { clientAddress: address });
     expect(rig.lease({ ...uefi, face: 'ipxe' }, address, subnet)).toMatchObject({ bootFile: 'http://192.168.0.5:8080/waiting.ipxe' });
     rig.fetch('/waiting.ipxe', { clientAddress: address, protocol: 'http' });
+    rig.clock.advance(10_000);
+    rig.lease({ ...uefi, face: 'ipxe' }, address, subnet);
     expect(rig.desk.attemptsOf(madeUp)).toHaveLength(1);
+    expect(rig.kinds().filter((kind) => kind === 'waiting')).toHaveLength(1);
     put(assigned);
     expect(rig.lease({ ...uefi, face: 'ipxe' }, address, subnet)).toMatchObject({ machine: { name: 'post09' }, profile: { name: 'dom0' } });
   });
