@@ -26,7 +26,7 @@ export type Outcome =
   | { readonly kind: 'done'; readonly address: string; readonly reason: string }
   | { readonly kind: 'ignored'; readonly reason: string }
   /** The client took the offer of another DHCP server. */
-  | { readonly kind: 'foreign'; readonly server: string; readonly reason: string };
+  | { readonly kind: 'foreign'; readonly server: string; readonly address?: string; readonly reason: string };
 
 export interface ConversationParts {
   readonly advisor: BootAdvisor;
@@ -87,11 +87,12 @@ export class Conversation {
   #request(question: Question): Outcome | Promise<Outcome> {
     const { packet, client, subnet } = question;
     const serverId = readAddress(packet.options, optionCode.serverId);
+    const requested = readAddress(packet.options, optionCode.requestedAddress);
     if (serverId !== undefined && serverId !== ipv4Number(subnet.serverAddress)) {
       this.#book.withdrawOffer(client.mac, subnet);
-      return { kind: 'foreign', server: formatIpv4(serverId), reason: 'the client took the offer of another DHCP server' };
+      const reason = 'the client took the offer of another DHCP server';
+      return { kind: 'foreign', server: formatIpv4(serverId), ...(requested && { address: formatIpv4(requested) }), reason };
     }
-    const requested = readAddress(packet.options, optionCode.requestedAddress);
     const state = claimState(serverId, requested);
     const named = packet.ciaddr === 0 || state !== 'renewing' ? requested : packet.ciaddr;
     // The client of the npm package dhcp names neither server nor address: it can only mean what we offered it.

@@ -45,8 +45,12 @@ export class LeaseBook {
   readonly #commits: GroupCommit;
   readonly #supply: AddressSupply;
   readonly #rules: AddressRules;
+  /** Whether other servers write the same store. */
+  readonly isShared: boolean;
   #subnets: readonly Subnet[];
   #loading: Promise<void> | undefined;
+  /** Written by other servers. */
+  readonly #adopted = new WeakSet<Lease>();
   /** How many writes of an address are on their way. */
   readonly #writing = new Map<Ipv4, number>();
   /** While the leases are read again: those that were written meanwhile, of which the reading may know nothing. */
@@ -55,6 +59,7 @@ export class LeaseBook {
 
   constructor(parts: LeaseBookParts) {
     const { store, subnets, clock, log } = parts;
+    this.isShared = parts.serverId !== undefined;
     this.#store = store;
     this.#subnets = subnets;
     this.#clock = clock;
@@ -96,6 +101,12 @@ export class LeaseBook {
       if (lease?.state === 'bound' && (newest === undefined || lease.grantedMs > newest.grantedMs)) newest = lease;
     }
     return newest?.address;
+  }
+
+  /** Whether it was another server on our store that gave the address to this client. */
+  isElsewhere(mac: Mac, address: Ipv4): boolean {
+    const lease = this.leaseOf(address);
+    return lease?.mac === mac && this.#adopted.has(lease);
   }
 
   /** All of them in the order of addresses, history included. */
@@ -282,6 +293,7 @@ export class LeaseBook {
       this.#supply.lose(lease, address);
       if (lease.state === 'bound') this.#supply.withdraw(lease.mac, lease.subnet, address);
       this.#supply.enter(lease);
+      this.#adopted.add(lease);
     }
   }
 

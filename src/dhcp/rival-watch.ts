@@ -18,6 +18,8 @@ export interface RivalWatchParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly everyMs: number;
+  /** One of our own other servers. */
+  readonly isPeer: (server: Ipv4) => boolean;
   readonly ports: { readonly server: number; readonly client: number };
 }
 
@@ -81,7 +83,7 @@ export class RivalWatch {
 
   #hear(bytes: Uint8Array, subnet: Subnet): void {
     const server = this.#rivalOf(bytes);
-    if (server === undefined || this.#subnets.some(({ serverAddress }) => serverAddress === server)) return;
+    if (server === undefined || this.#parts.isPeer(server) || this.#subnets.some(({ serverAddress }) => serverAddress === server)) return;
     this.#parts.log.warn({ subnet: subnet.name, server }, 'another DHCP server answers on this subnet');
   }
 

@@ -2,7 +2,7 @@ import { WireError } from '../bytes/wire-error.ts';
 import type { Clock } from '../clock.ts';
 import { DropLog, type Log } from '../log.ts';
 import type { BootObserver, DhcpMessageName } from '../model/boot-trace.ts';
-import { broadcastAddress, cidrContains, formatIpv4 } from '../model/ipv4.ts';
+import { broadcastAddress, cidrContains, formatIpv4, type Ipv4 } from '../model/ipv4.ts';
 import { macOfBytes, type Mac } from '../model/mac.ts';
 import type { Subnet } from '../model/subnet.ts';
 import type { NeighbourTable } from '../net/neighbour-table.ts';
@@ -13,6 +13,7 @@ import { Conversation, requestName, type Outcome, type RequestName } from './con
 import type { LeaseBook } from './lease-book.ts';
 import { optionCode } from './option-code.ts';
 import { decodeDhcp, encodeDhcp, type DhcpPacket } from './packet.ts';
+import { PeerServers } from './peer-servers.ts';
 import { replyDestination } from './reply-destination.ts';
 import { RivalWatch } from './rival-watch.ts';
 import { SubnetSockets, type SocketPlace, type SubnetProblem } from './subnet-sockets.ts';
@@ -57,6 +58,7 @@ export class DhcpServer {
   readonly #releases: DropLog;
   readonly #probe: AddressProbe | undefined;
   readonly #rivals: RivalWatch | undefined;
+  readonly #peers: PeerServers;
   readonly #sockets: SubnetSockets;
   #subnets: readonly Subnet[];
   readonly #outgoing = new Uint8Array(2048);
@@ -70,6 +72,11 @@ export class DhcpServer {
     this.#drops = new DropLog(parts.log, parts.clock);
     this.#foreign = new DropLog(parts.log, parts.clock, 1, 60_000);
     this.#releases = new DropLog(parts.log, parts.clock, 10, 10_000, 'info');
+    this.#peers = new PeerServers({
+      ...parts,
+      stranger: ({ subnet, server, mac, address }) =>
+        this.#foreign.drop('another DHCP server answers on this subnet', { mac, subnet, server, address }),
+    });
     this.#sockets = new SubnetSockets({
       ...parts,
       port,
@@ -79,7 +86,9 @@ export class DhcpServer {
       },
     });
     if (parts.neighbours !== undefined) this.#probe = new AddressProbe({ ...parts, neighbours: parts.neighbours });
-    if (parts.rivalWatchMs !== undefined) this.#rivals = new RivalWatch({ ...parts, everyMs: parts.rivalWatchMs, ports: this.#ports });
+    const isPeer = (server: Ipv4): boolean => this.#peers.isPeer(server);
+    if (parts.rivalWatchMs !== undefined)
+      this.#rivals = new RivalWatch({ ...parts, everyMs: parts.rivalWatchMs, ports: this.#ports, isPeer });
   }
 
   /** Loads the leases and binds one socket an interface and one an address. Rejects with BindFailure; nothing stays open then. */
@@ -113,6 +122,7 @@ export class DhcpServer {
     await this.#probe?.close();
     await this.#rivals?.close();
     await this.#sockets.close();
+    this.#peers.close();
     for (const drops of [this.#drops, this.#foreign, this.#releases]) drops.close();
     await this.#parts.book.idle();
   }
@@ -163,7 +173,7 @@ export class DhcpServer {
   }
 
   #finish(heard: Heard, outcome: Outcome): void {
-    const { mac, packet, subnet } = heard;
+    const { mac, subnet } = heard;
     switch (outcome.kind) {
       case 'reply':
         this.#send(heard, outcome.message, outcome.packet);
@@ -176,13 +186,7 @@ export class DhcpServer {
         return this.#logDone(heard, outcome);
       case 'foreign':
         // Where we have only our machines, somebody else has the others: that is as it should be.
-        if (subnet.mode === 'authoritative')
-          this.#foreign.drop('another DHCP server answers on this subnet', {
-            mac,
-            subnet: subnet.name,
-            server: outcome.server,
-            xid: packet.xid,
-          });
+        if (subnet.mode === 'authoritative') this.#peers.chosen({ ...outcome, mac, subnet: subnet.name });
         return this.#parts.observer.observe({
           kind: 'foreign',
           atMs: this.#parts.clock.now(),

@@ -208,14 +208,20 @@ interface Server extends Book {
   readonly server: DhcpServer;
 }
 
-async function serve(lan: MemoryLan, address: Ipv4): Promise<Server> {
+async function serve(lan: MemoryLan, address: Ipv4, rivalWatchMs?: number): Promise<Server> {
   const subnet = { ...lab, serverAddress: address };
   const store = new HeldStore(shared);
   const book = new LeaseBook({ store, subnets: [subnet], clock, log: silentLog, serverId: address });
   const network = lan.host(address);
-  const server = new DhcpServer({ subnets: [subnet], advisor: rights, book, network, observer: { observe() {} }, clock, log });
+  const watch = rivalWatchMs === undefined ? {} : { rivalWatchMs };
+  const server = new DhcpServer({ subnets: [subnet], advisor: rights, book, network, observer: { observe() {} }, clock, log, ...watch });
   await server.start();
   return { address, store, book, server };
+}
+
+/** Servers that were warned of. */
+function strangers(): readonly unknown[] {
+  return log.lines.flatMap(({ level, fields }) => (level === 'warn' ? [fields['server']] : []));
 }
 
 describe('two DhcpServers on one LAN', () => {
@@ -262,5 +268,34 @@ describe('two DhcpServers on one LAN', () => {
     expect([nameOf(ack), addressOf(ack)]).toEqual(['ACK', address]);
     expect(shared.stored.get(address)?.expiresMs).toBe(clock.now() + 60 * minute);
     await far.server.close();
+  });
+
+  it('take each other for no strangers, once a client took an address of the other one', async () => {
+    const lan = new MemoryLan();
+    const [near, far] = [await serve(lan, '10.0.0.5'), await serve(lan, '10.0.0.6')];
+    const joined = await Client.join(lan, one);
+    await joined.boot();
+    clock.advance(3000);
+    await joined.send('REQUEST', { requested: '10.0.0.101', server: '10.0.0.66' });
+    clock.advance(2999);
+    expect(strangers()).toEqual([]);
+    clock.advance(1);
+    expect(strangers(), 'both say so').toEqual(['10.0.0.66', '10.0.0.66']);
+    await joined.boot();
+    clock.advance(60_000);
+    expect(strangers()).toHaveLength(2);
+    for (const { server } of [near, far]) await server.close();
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('do not take each other for rivals either', async () => {
+    const lan = new MemoryLan();
+    const [near, far] = [await serve(lan, '10.0.0.5'), await serve(lan, '10.0.0.6', 10 * minute)];
+    await (await Client.join(lan, one)).boot();
+    clock.advance(5000);
+    await lan.settle();
+    expect(lan.sent.filter(({ to }) => to.port === 67).length).toBeGreaterThan(2);
+    expect(log.lines.filter(({ level }) => level === 'warn')).toEqual([]);
+    for (const { server } of [near, far]) await server.close();
   });
 });
