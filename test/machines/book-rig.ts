@@ -41,3 +41,9 @@ export async function bookOf(...documents: readonly ObjectDocument[]) {
   const book = await ObjectBook.open({ store, clock, log, newId });
   return { book, store, clock, log };
 }
+
+/** What this thread has worked so far, in milliseconds: other programs do not count. */
+export function workedMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DecisionNow, DecisionNowResult } from '../../src/boot/decision-now.ts';
+import { builtInWaitingProfile as waiting } from '../../src/boot/waiting.ts';
 import { explainMachine } from '../../src/machines/explain.ts';
 import type { ExplainedValue, Explanation } from '../../src/machines/explain.ts';
 import type { ObjectBook } from '../../src/machines/object-book.ts';
@@ -156,6 +157,46 @@ describe('an explanation', () => {
     expect(explanation).toMatchObject({ decision: 'ignore', reason: 'post01 is ignored' });
     expect(valuesOf(explanation).get('ignored')).toMatchObject({ value: true, origin: machineOrigin });
     expect(valuesOf(explanation).has('bootFile')).toBe(false);
+  });
+
+  it('of a client that nobody knows says that it waits, and by which policy', async () => {
+    const { book } = await bookOf({ ...subnetDocument, unknown: 'pending' });
+    const subnet = servedSubnet(book);
+    const mac = macOf(7);
+    const machine = { name: '52-54-00-00-00-07', nics: [{ mac }], labels: {}, parameters: {} };
+    const profile = { ...waiting, name: 'pending' };
+    const explanation = explainMachine(machine.name, {
+      book,
+      boots: {
+        decisionNow: () => ({
+          kind: 'decided',
+          decision: {
+            kind: 'boot',
+            machine,
+            profile,
+            subnet,
+            nextServer: subnet.serverAddress,
+            waiting: true,
+            leaseSeconds: 120,
+            reason: 'waits',
+          },
+          mac,
+          client: { mac, face: 'ipxe' },
+          clientFrom: 'last boot',
+          subnet,
+          subnetFrom: 'last boot',
+          profileFrom: 'waiting',
+        }),
+      },
+      unknown: { find: () => machine },
+      leases: { leaseOf: () => '192.168.200.3' },
+    });
+    expect(explanation).toMatchObject({ kind: 'explained', known: false, decision: 'wait', reason: 'waits' });
+    const values = valuesOf(explanation);
+    expect(values.get('profile')).toMatchObject({ value: 'pending', origin: subnetOrigin });
+    expect(values.get('leaseSeconds')).toMatchObject({ value: 120, origin: { from: 'default' }, shadowed: [{ value: 600 }] });
+    expect(values.get('address')).toMatchObject({ value: '192.168.200.3', origin: { from: 'lease' } });
+    expect(values.get('client')).toMatchObject({ value: 'ipxe', origin: { from: 'last boot' } });
   });
 
   it('of nothing is not to be had', async () => {

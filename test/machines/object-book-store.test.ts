@@ -40,8 +40,11 @@ function databaseFile(): string {
   return join(folder, 'virtdom.db');
 }
 
+/** Threads start and end a few times. */
+const timeout = 30_000;
+
 describe('objects over a database', () => {
-  it('may trade MACs, take new names and leave, and are the same after a restart', async () => {
+  it('may trade MACs, take new names and leave, and are the same after a restart', { timeout }, async () => {
     const database = databaseFile();
     const { book, machines, log, close } = await open(database);
     const [first, second] = [machineDocument(1), machineDocument(2)];
@@ -65,7 +68,7 @@ describe('objects over a database', () => {
     expect(log.lines.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
-  it('remember clients until they are enrolled', async () => {
+  it('remember clients until they are enrolled', { timeout }, async () => {
     const database = databaseFile();
     const { book, unknown, close } = await open(database);
     await applyDocuments(book, [lab, dom0], { author });

