@@ -11,7 +11,6 @@ export class EventQueue {
   readonly #limit: number;
   /** One lane a severity, so that room is made without a search. */
   readonly #lanes: readonly Waiting[][] = severitiesFrom('debug').map(() => []);
-  readonly #heads = this.#lanes.map(() => 0);
   #order = 0;
   #length = 0;
 
@@ -54,17 +53,12 @@ export class EventQueue {
   }
 
   #head(lane: number): Waiting | undefined {
-    return this.#lanes[lane]?.[this.#heads[lane] ?? 0];
+    return this.#lanes[lane]?.[0];
   }
 
   #shift(lane: number): NewEvent | undefined {
-    const waiting = this.#lanes[lane];
-    const head = this.#head(lane);
-    if (waiting === undefined || head === undefined) return undefined;
-    const next = (this.#heads[lane] ?? 0) + 1;
-    this.#length--;
-    if (next > 1_000 || next === waiting.length) waiting.splice(0, next);
-    this.#heads[lane] = next > 1_000 || waiting.length === 0 ? 0 : next;
-    return head.event;
+    const waiting = this.#lanes[lane]?.shift();
+    if (waiting !== undefined) this.#length--;
+    return waiting?.event;
   }
 }

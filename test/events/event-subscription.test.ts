@@ -180,6 +180,7 @@ describe('whatever the order of things', () => {
         weight: 1,
         arbitrary: fc.record({ do: fc.constant('fail' as const), what: fc.constantFrom('failure' as const, 'pageFailure' as const) }),
       },
+      { weight: 1, arbitrary: fc.record({ do: fc.constant('close' as const), of: fc.nat(5) }) },
       { weight: 3, arbitrary: fc.record({ do: fc.constant('turn' as const), times: fc.integer({ min: 1, max: 4 }) }) },
     ),
     { minLength: 3, maxLength: 40 },
@@ -207,6 +208,11 @@ describe('whatever the order of things', () => {
           if (one !== undefined && step.do === 'read' && !one.started) {
             one.started = true;
             one.reader.run();
+          }
+          const leaving = step.do === 'close' ? readers[step.of] : undefined;
+          if (leaving !== undefined) {
+            leaving.reader.subscription.close();
+            readers.splice(readers.indexOf(leaving), 1);
           }
           if (step.do === 'fail') {
             rig.store[step.what] = new Error('busy');

@@ -8,14 +8,18 @@ export class MemoryTemplateStore implements TemplateStore {
   commits = 0;
   /** Waited for before a commit is looked at: for who wants to be in between. */
   gate: Promise<void> = Promise.resolve();
+  /** Waited for before what was read is handed over. */
+  loadGate: Promise<void> = Promise.resolve();
   readonly #listeners: (() => void)[] = [];
 
-  load(): Promise<{ states: readonly TemplateState[]; versions: readonly TemplateVersion[] }> {
+  async load(): Promise<{ states: readonly TemplateState[]; versions: readonly TemplateVersion[] }> {
     const wanted = (of: TemplateVersion): boolean => {
       const state = this.states.get(of.name);
       return of.version === state?.published || of.version === state?.trial?.backTo;
     };
-    return Promise.resolve(structuredClone({ states: [...this.states.values()], versions: this.added.filter(wanted) }));
+    const loaded = structuredClone({ states: [...this.states.values()], versions: this.added.filter(wanted) });
+    await this.loadGate;
+    return loaded;
   }
 
   versions(name: string): Promise<readonly TemplateVersion[]> {

@@ -26,6 +26,8 @@ export class FakeUser implements TemplateUser {
   ]);
   readonly machines = new Map<string, FakeMachine>();
   readonly sets: TemplateSet[] = [];
+  /** What is wrong with machines themselves. */
+  readonly faults: TemplateProblem[] = [];
   checks = 0;
 
   constructor() {
@@ -42,7 +44,7 @@ export class FakeUser implements TemplateUser {
 
   check(set: TemplateSet, templates: ReadonlySet<string>): Promise<readonly TemplateProblem[]> {
     this.checks++;
-    const problems: TemplateProblem[] = [];
+    const problems: TemplateProblem[] = [...this.faults];
     for (const [machine, { profile, context }] of this.machines) {
       for (const template of this.profiles.get(profile)?.filter((name) => templates.has(name)) ?? []) {
         try {

@@ -112,6 +112,21 @@ describe('a publish that breaks a machine', () => {
     expect(rig.library.usage('arguments')).toEqual({ profiles: ['dom0'], machines: ['post01', 'post02'], partialOf: ['menu.lst'] });
   });
 
+  it('counts for a partial of a partial, and for one that goes into nothing', async () => {
+    await rig.publish('inner', 'x');
+    await rig.publish('arguments', '{{> inner}}');
+    expect(await rig.publish('inner', '{{gone}}')).toMatchObject({
+      code: 'breaks-machines',
+      check: { machines: 2, broken: ['post01', 'post02'] },
+    });
+    expect(await rig.publish('spare.cfg', '{{gone}}')).toMatchObject({ kind: 'done', check: { machines: 0, rendered: 0 } });
+  });
+
+  it('is not one where nothing can be rendered for a machine, whatever the templates', async () => {
+    rig.user.faults.push({ template: '', line: 0, machine: 'post02', message: 'there is no subnet for post02' });
+    expect(await rig.publish('menu.lst', 'title 2\n')).toMatchObject({ kind: 'done', check: { machines: 2, rendered: 2, problems: [] } });
+  });
+
   it('is not one where a machine fails for the same reason already, or by another template', async () => {
     rig.user.machines.set('bad', { profile: 'dom0', context: { serial: 'S' } });
     const result = await rig.publish('menu.lst', 'title {{serial}} {{name}}\n');
@@ -191,6 +206,17 @@ describe('two who edit one template', () => {
     expect([rig.served('menu.lst'), rig.served('grub.cfg')]).toEqual(['one\n', 'set d=1\n']);
     await other.remove();
   });
+});
+
+it('what was read of the database before a change was written does not undo it', async () => {
+  const held = Promise.withResolvers<void>();
+  rig.store.loadGate = held.promise;
+  await rig.draft('menu.lst', 'one\n');
+  rig.store.tell();
+  await rig.draft('menu.lst', 'two\n');
+  held.resolve();
+  await rig.library.reloadShipped();
+  expect(rig.view('menu.lst')).toMatchObject({ revision: 2, draft: { text: 'two\n' } });
 });
 
 describe('the way back', () => {

@@ -71,6 +71,14 @@ describe('a publish on trial', () => {
     expect(rig.view('menu.lst')).toMatchObject({ version: 0, draft: { text: 'two\n', basedOn: 1 } });
   });
 
+  it('goes on where the same text is published again: only a confirmation is one', async () => {
+    await rig.publish('menu.lst', 'one\n', { tryMs: minute });
+    expect(await rig.publish('menu.lst', 'one\n')).toMatchObject({ kind: 'done', template: { version: 1, trial: { backTo: 0 } } });
+    rig.clock.advance(minute);
+    await settled();
+    expect(rig.view('menu.lst').version).toBe(0);
+  });
+
   it('of a week waits for its whole time: no timer takes so long at once', async () => {
     await rig.publish('menu.lst', 'one\n', { tryMs: 7 * 86_400_000 });
     for (let day = 0; day < 6; day++) {
