@@ -127,13 +127,12 @@ export class Machines {
     const { current } = book;
     const selected = selectMachines(selection, current);
     if (selected.kind === 'invalid') return selected;
-    const cancelled = await Promise.all(
-      selected.names.map(async (name) => {
-        if (current.find('Machine', name) === undefined) return { name, outcome: 'not-found' as const };
-        const was = dryRun ? current.oneShots.has(name) : await book.cancelOneShot(name);
-        return { name, outcome: was ? ('done' as const) : ('unchanged' as const) };
-      }),
-    );
+    const { names } = selected;
+    const was = dryRun ? names.map((name) => current.oneShots.has(name)) : await book.cancelOneShots(names);
+    const cancelled = names.map((name, index) => {
+      if (current.find('Machine', name) === undefined) return { name, outcome: 'not-found' as const };
+      return { name, outcome: was[index] === true ? ('done' as const) : ('unchanged' as const) };
+    });
     const ok = cancelled.every(({ outcome }) => outcome !== 'not-found');
     return { kind: 'items', ok, written: !dryRun && cancelled.some(({ outcome }) => outcome === 'done'), items: cancelled };
   }

@@ -122,23 +122,31 @@ export class ObjectBook {
   }
 
   /** Whether there was one to cancel. */
-  cancelOneShot(machine: string): Promise<boolean> {
+  async cancelOneShot(machine: string): Promise<boolean> {
+    const [cancelled] = await this.cancelOneShots([machine]);
+    return cancelled ?? false;
+  }
+
+  /** Likewise for many machines at once, in their order. */
+  cancelOneShots(machines: readonly string[]): Promise<boolean[]> {
     return this.#inTurn(async () => {
-      const oneShot = this.#state.oneShots.get(machine);
-      if (oneShot === undefined) return false;
-      const cancelled = await this.#deps.store.deleteOneShot(oneShot.id);
-      this.oneShotUsed(oneShot.id);
+      const waiting = machines.map((machine) => this.#state.oneShots.get(machine));
+      const cancelled = await Promise.all(
+        waiting.map((oneShot) => (oneShot === undefined ? Promise.resolve(false) : this.#deps.store.deleteOneShot(oneShot.id))),
+      );
+      this.#dropOneShots(new Set(waiting.flatMap((oneShot) => oneShot?.id ?? [])));
       return cancelled;
     });
   }
 
   /** For who has used it up, and deleted it from the database. */
   oneShotUsed(id: string): void {
-    const used = [...this.#state.oneShots.values()].find((oneShot) => oneShot.id === id);
-    if (used === undefined) return;
-    const oneShots = new Map(this.#state.oneShots);
-    oneShots.delete(used.machine);
-    this.#swap(this.#state.withOneShots(oneShots));
+    this.#dropOneShots(new Set([id]));
+  }
+
+  #dropOneShots(ids: ReadonlySet<string>): void {
+    const kept = [...this.#state.oneShots].filter(([, { id }]) => !ids.has(id));
+    if (kept.length < this.#state.oneShots.size) this.#swap(this.#state.withOneShots(new Map(kept)));
   }
 
   /** A one-shot boot that cannot be saved is no surprise where another server has removed its machine. */

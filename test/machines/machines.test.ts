@@ -265,6 +265,15 @@ describe('one boot by another profile', () => {
     expect([...book.current.oneShots.keys()]).toEqual(['post02']);
   });
 
+  it('of many is told once, asked for and taken back', async () => {
+    const { machines, book } = await rig(Array.from({ length: 50 }, (_, index) => machineDocument(index)));
+    let told = 0;
+    book.subscribe(() => told++);
+    await machines.bootOnce({ all: true }, 'installer', by);
+    await machines.cancelBootOnce({ all: true }, by);
+    expect(told).toBe(2);
+  });
+
   it('of all or none is requested for none where one is missing', async () => {
     const { machines, book } = await rig([machineDocument(1)]);
     const outcome = await machines.bootOnce({ names: ['post01', 'gone'] }, 'installer', { ...by, atomic: true });
