@@ -24,7 +24,6 @@ import { LoaderFolder } from './static-files.ts';
 import type { TemplateSet } from './template-set.ts';
 import { type TemplateCheck, TemplateShelf, type TemplateUse } from './template-shelf.ts';
 import { withoutToken } from './tree-path.ts';
-import { type UsualFor, usualFor } from './usual-durations.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
 /** Who takes note of clients that are no machines of ours. Must not throw and must not wait: called on the way of a packet. */
@@ -60,8 +59,6 @@ export type HelloResult = { readonly accepted: true } | { readonly accepted: fal
 
 /** An idle Dom0 reads nothing for a long time and still hangs on its address. */
 const readingMs = 3_600_000;
-/** The machines that were switched on last: what is usual is of these days. */
-const maxCompared = 200;
 /** Each costs memory and a row on disk, and a made-up MAC costs its sender nothing. */
 const maxStrangersPerMinute = 1_000;
 
@@ -269,13 +266,6 @@ export class BootDesk implements BootObserver {
   /** One of those that are remembered. */
   attempt(id: string): StoredAttempt | undefined {
     return this.#attempts.find(id)?.toStored();
-  }
-
-  /** How long the stages of its boot usually take, by the attempts that are remembered. */
-  usualFor(machineName: string, profile: string): UsualFor {
-    const byProfile = (attempts: readonly Attempt[]): StoredAttempt[] =>
-      attempts.filter(({ pins, state }) => state === 'up' && pins.profile.name === profile).map((attempt) => attempt.toStored());
-    return usualFor(byProfile(this.#attempts.historyOf(machineName)), () => byProfile([...this.#attempts.newest()].slice(-maxCompared)));
   }
 
   /** How the newest boot of a machine stands; of a client without a name by its made-up one. */

@@ -15,14 +15,6 @@ export interface UsualDurations {
   readonly totalMs?: number;
 }
 
-/** Whose boots they are: the machine's own by this profile where it has enough of them, else everybody's by it. */
-export interface UsualFor extends UsualDurations {
-  readonly of: 'machine' | 'profile';
-}
-
-/** One boot may have been odd. */
-const enoughBoots = 2;
-
 /** In the order of time. What a machine had reached when it was assigned took no time of this attempt. */
 export function timedStages({ openedMs, stages }: Pick<StoredAttempt, 'openedMs' | 'stages'>): readonly TimedStage[] {
   const timed: TimedStage[] = [];
@@ -45,16 +37,6 @@ export function usualDurations(attempts: readonly Pick<StoredAttempt, 'state' | 
   }
   const totalMs = medianOf(boots.flatMap((boot) => boot.stages.slice(-1).map(({ atMs }) => atMs - boot.attempt.openedMs)));
   return { boots: boots.length, stages, ...(totalMs !== undefined && { totalMs }) };
-}
-
-/**
- * What is usual for a machine and a profile.
- * @param own the machine's attempts by this profile
- * @param others everybody's by it, its own included
- */
-export function usualFor(own: readonly StoredAttempt[], others: () => readonly StoredAttempt[]): UsualFor {
-  const ofMachine = usualDurations(own);
-  return ofMachine.boots >= enoughBoots ? { ...ofMachine, of: 'machine' } : { ...usualDurations(others()), of: 'profile' };
 }
 
 function medianOf(numbers: readonly number[]): number | undefined {

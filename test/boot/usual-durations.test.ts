@@ -1,8 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { StoredAttempt } from '../../src/boot/attempt-store.ts';
-import { timedStages, usualDurations, usualFor } from '../../src/boot/usual-durations.ts';
+import { timedStages, usualDurations } from '../../src/boot/usual-durations.ts';
 import { type BootStage, bootStages } from '../../src/model/boot-profile.ts';
-import { dom0, post01, post02, Rig, rom, subnet } from './rig.ts';
+import { dom0, post01, rom, subnet } from './rig.ts';
 
 /** A boot whose stages take these seconds, one after another. */
 function booted(seconds: Partial<Record<BootStage, number>>, state: StoredAttempt['state'] = 'up'): StoredAttempt {
@@ -51,13 +51,6 @@ describe('how long stages usually take', () => {
     expect(usualDurations([booted({ lease: 1 }, 'failed')])).toEqual({ boots: 0, stages: new Map() });
   });
 
-  it("is the machine's own where it has two boots, else that of all by the profile", () => {
-    const own = booted({ lease: 1 });
-    const others = [own, booted({ lease: 9 }), booted({ lease: 9 })];
-    expect(usualFor([own, own], () => others)).toMatchObject({ of: 'machine', boots: 2, totalMs: 1000 });
-    expect(usualFor([own], () => others)).toMatchObject({ of: 'profile', boots: 3, totalMs: 9000 });
-  });
-
   it('counts nothing that a machine had reached before it was assigned', () => {
     const { openedMs, stages, ...rest } = booted({ discover: 0, offer: 0, lease: 1, loader: 2, menu: 600 });
     const assigned = { ...rest, stages, openedMs: openedMs + 600_000 };
@@ -69,25 +62,5 @@ describe('how long stages usually take', () => {
       'menu 3000',
     ]);
     expect([...usualDurations([assigned]).stages.keys()]).toEqual(['menu']);
-  });
-});
-
-describe('the desk', () => {
-  let rig: Rig;
-  beforeEach(async () => {
-    rig = await new Rig().start();
-  });
-  afterEach(() => rig.remove());
-
-  it('knows it from the boots that it remembers, of the same profile only', async () => {
-    for (let boot = 0; boot < 3; boot++) {
-      rig.boot();
-      await rig.desk.hello({ token: await rig.token(), clientAddress: '192.168.0.11', body: '' });
-    }
-    const usual = rig.desk.usualFor('post01', 'dom0');
-    expect(usual).toMatchObject({ of: 'machine', boots: 3, totalMs: 6000 });
-    expect(usual.stages.get('mount')).toBe(1000);
-    expect(rig.desk.usualFor(post02.name, 'dom0')).toMatchObject({ of: 'profile', boots: 1 });
-    expect(rig.desk.usualFor('post01', 'other')).toMatchObject({ of: 'profile', boots: 0 });
   });
 });

@@ -1,5 +1,7 @@
-import type { StageRecord, StoredAttempt } from '../../boot/attempt-store.ts';
+import type { StoredAttempt } from '../../boot/attempt-store.ts';
 import { lastStage } from '../../boot/attempt-rules.ts';
+import { timedStages } from '../../boot/usual-durations.ts';
+import type { TimedStage, UsualDurations as Usual } from '../../boot/usual-durations.ts';
 import type { LabEvent } from '../../events/event-store.ts';
 import { parseMac } from '../../model/mac.ts';
 import type { Api } from '../build-api.ts';
@@ -15,7 +17,6 @@ import { answers, base } from './describe.ts';
 import { eventResource } from './event-resource.ts';
 import { notFound } from './outcomes.ts';
 import { UsualDurations } from './usual-durations.ts';
-import type { UsualSeconds } from './usual-durations.ts';
 
 const tags = ['boots'];
 const access = { role: 'viewer', noun: 'boots' } as const;
@@ -112,14 +113,13 @@ function bootSummary(attempt: StoredAttempt): BootSummary {
   };
 }
 
-function bootResource(plane: ControlPlane, attempt: StoredAttempt, events: readonly LabEvent[], usually: UsualSeconds): BootResource {
+function bootResource(plane: ControlPlane, attempt: StoredAttempt, events: readonly LabEvent[], usually: Usual): BootResource {
   const timeline = events.slice(0, timelineLimit);
   const stuck = stuckOf(plane, attempt, timeline);
-  const stages = [...attempt.stages].sort((left, right) => left.atMs - right.atMs);
   return {
     ...bootSummary(attempt),
-    ...(usually.total !== undefined && { usualSeconds: usually.total }),
-    stages: stages.map((record, index) => stageResource(attempt, record, stages[index - 1], usually)),
+    ...(usually.totalMs !== undefined && { usualSeconds: usually.totalMs / 1000 }),
+    stages: timedStages(attempt).map((timed) => stageResource(attempt, timed, usually)),
     ...(stuck !== undefined && { stuck }),
     menus: attempt.menus.map(({ path, template, templateSha256, text: rendered, problem }) => ({
       path,
@@ -134,12 +134,11 @@ function bootResource(plane: ControlPlane, attempt: StoredAttempt, events: reado
 }
 
 function stageResource(
-  { openedMs, profile }: StoredAttempt,
-  { stage, atMs, protocol, file, bytes, address }: StageRecord,
-  before: StageRecord | undefined,
-  usually: UsualSeconds,
+  { profile }: StoredAttempt,
+  { stage, atMs, protocol, file, bytes, address, durationMs }: TimedStage,
+  usually: Usual,
 ): BootResource['stages'][number] {
-  const usualSeconds = usually.stages.get(stage);
+  const usualMs = usually.stages.get(stage);
   return {
     stage,
     at: new Date(atMs).toISOString(),
@@ -147,8 +146,8 @@ function stageResource(
     ...(file !== undefined && { file: file.slice(0, 4096) }),
     ...(bytes !== undefined && { bytes }),
     ...(address !== undefined && { address }),
-    seconds: secondsBetween(before?.atMs ?? openedMs, atMs),
-    ...(usualSeconds !== undefined && { usualSeconds }),
+    seconds: durationMs / 1000,
+    ...(usualMs !== undefined && { usualSeconds: usualMs / 1000 }),
     stuckAfterSeconds: profile.stageSeconds[stage],
   };
 }
