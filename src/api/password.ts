@@ -4,7 +4,7 @@ import { ProblemError } from './problems.ts';
 
 /** OWASP's Password Storage Cheat Sheet asks for 19 MiB and 2 passes at least; 64 MiB takes about 0.1 s here. */
 const defaultCost: PasswordCost = { memory: 65_536, passes: 2 };
-const parallelism = 1;
+const lanes = 1;
 const tagLength = 32;
 const nonceLength = 16;
 /** Each takes 64 MiB and a thread of the pool, which files and DNS need too. */
@@ -41,9 +41,9 @@ export class PasswordHasher {
   /** As PHC text: `$argon2id$v=19$m=65536,t=2,p=1$nonce$tag`. */
   async hash(password: string): Promise<string> {
     const nonce = randomBytes(nonceLength);
-    const tag = await this.#derive(password, { ...this.#cost, parallelism, nonce, tag: Buffer.alloc(tagLength) });
+    const tag = await this.#derive(password, { ...this.#cost, parallelism: lanes, nonce, tag: Buffer.alloc(tagLength) });
     const { memory, passes } = this.#cost;
-    return `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}$${base64(nonce)}$${base64(tag)}`;
+    return `$argon2id$v=19$m=${memory},t=${passes},p=${lanes}$${base64(nonce)}$${base64(tag)}`;
   }
 
   /** Without a hash it takes as long all the same, and says no: who asks learns nothing of which users there are. */

@@ -237,13 +237,15 @@ export class ApiRig {
 
   async ask(method: string, path: string, { as = 'admin', body, headers, ...more }: Asked = {}): Promise<InjectResponse> {
     const token = this.tokens.get(as);
-    return await this.api.inject({
+    const answer = await this.api.inject({
       method: method as 'GET',
       url: path.startsWith('/api') ? path : base + path,
       headers: { ...(token !== undefined && { authorization: `Bearer ${token}` }), ...headers },
       ...(body !== undefined && { payload: body as object }),
       ...more,
     });
+    if (this.misfits.length > 0) throw new Error(`an answer is not of its schema: ${this.misfits.join('\n')}`);
+    return answer;
   }
 
   async etag(path: string): Promise<string> {

@@ -120,23 +120,23 @@ describe('the TCP port', () => {
   });
 });
 
+async function stream(path = '/events/stream', headers: Record<string, string> = {}) {
+  const answer = await open(path, { headers: { host: 'localhost', ...headers } });
+  const read = { text: '', ended: false };
+  answer
+    .setEncoding('utf8')
+    .on('data', (chunk: string) => (read.text += chunk))
+    .on('close', () => (read.ended = true));
+  return { answer, read };
+}
+
+function tell(kind: string): void {
+  rig.events.append({ atMs: rig.clock.now(), kind, severity: 'info', detail: {} });
+}
+
+const idsOf = (read: { text: string }): number[] => [...read.text.matchAll(/^id: (\d+)\ndata/gm)].map(([, id]) => Number(id));
+
 describe('the stream of events', () => {
-  async function stream(path = '/events/stream', headers: Record<string, string> = {}) {
-    const answer = await open(path, { headers: { host: 'localhost', ...headers } });
-    const read = { text: '', ended: false };
-    answer
-      .setEncoding('utf8')
-      .on('data', (chunk: string) => (read.text += chunk))
-      .on('close', () => (read.ended = true));
-    return { answer, read };
-  }
-
-  function tell(kind: string): void {
-    rig.events.append({ atMs: rig.clock.now(), kind, severity: 'info', detail: {} });
-  }
-
-  const idsOf = (read: { text: string }): number[] => [...read.text.matchAll(/^id: (\d+)\ndata/gm)].map(([, id]) => Number(id));
-
   it('tells what happens, under its number', async () => {
     await start();
     const { answer, read } = await stream('/events/stream?kind=test.*');

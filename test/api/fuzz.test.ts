@@ -1,121 +1,97 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ApiRig } from './api-rig.ts';
-import { junk, valueOf } from './schema-values.ts';
-import type { JsonSchema } from './schema-values.ts';
-
-interface Operation {
-  readonly operationId: string;
-  readonly parameters?: readonly { readonly in: string; readonly name: string; readonly schema: JsonSchema }[];
-  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: JsonSchema }>> };
-}
-
-interface Document {
-  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: { readonly schemas: Readonly<Record<string, JsonSchema>> };
-}
+import { ApiRig, documents } from './api-rig.ts';
+import { requestsOf } from './fuzz-request.ts';
+import type { FuzzRequest, OpenApi } from './fuzz-request.ts';
 
 const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 1_000_000);
 const budgetMs = 14_000;
-const names = ['post01', 'dom0', 'lab', 'menu.lst', 'dom0@1', '192.168.0.100', '52-54-00-00-00-09'];
-const text = fc.oneof(
-  fc.constantFrom(...names),
-  fc.string({ maxLength: 40 }),
-  fc.constantFrom('..', '%00', '%2e%2e%2f', ':', 'a:b', ' ', '\u0000', '🦊', '__proto__'),
-);
-const headers = fc.record(
-  {
-    'if-match': fc.constantFrom('*', '"1"', '"1-x"', 'W/"1"', '"', ',,,', '""', '"99999999999999999999"'),
-    'if-none-match': fc.constantFrom('*', '"1"', 'W/"', 'junk'),
-    'idempotency-key': fc.constantFrom('a', 'b', ' ', 'x'.repeat(300), '\u00e9'),
-    'content-type': fc.constantFrom(
-      'application/json',
-      'application/merge-patch+json',
-      'text/plain',
-      'application/xml',
-      'application/json; charset=latin1',
-    ),
-    'x-virtdom-request': fc.constant('1'),
-    'last-event-id': fc.constantFrom('0', '-1', 'x', '9'.repeat(30)),
-  },
-  { requiredKeys: [] },
-);
 
 let rig: ApiRig;
 beforeAll(async () => {
   rig = await ApiRig.start({ streams: 0 });
+  await rig.api.ready();
 });
 afterAll(async () => {
   await rig.close();
 });
+
+/** What is wrong with the answer; nothing where it is a success or an honest problem. */
+async function faultsOf({
+  method,
+  url,
+  headers,
+  payload,
+}: FuzzRequest): Promise<{ readonly status: number; readonly faults: readonly string[] }> {
+  const answer = await rig.api.inject({
+    method: method as 'GET',
+    url,
+    headers: { ...headers, authorization: `Bearer ${rig.tokens.get('admin')}` },
+    ...(payload !== undefined && { payload }),
+  });
+  const { statusCode: status, body } = answer;
+  const faults = rig.misfits.splice(0);
+  if (status >= 500) faults.push(`${status}: ${body}`);
+  if (/\bat .*\.ts:\d+|node:internal|SQLITE|ECONN/.test(body)) faults.push(`tells of the inside: ${body.slice(0, 500)}`);
+  if (status >= 400 && answer.headers['content-type'] !== 'application/problem+json; charset=utf-8') faults.push('no problem+json');
+  return { status, faults };
+}
+
+/** What fuzzing has deleted is put back, so that it goes on reaching things. */
+async function refill(): Promise<void> {
+  const { objects } = rig.plane;
+  const missing = documents.filter(({ kind, name }) => objects.current.find(kind, name) === undefined);
+  await objects.commit(
+    missing.map((document) => ({ kind: document.kind, name: document.name, revision: 0, document })),
+    { author: 'fuzz' },
+  );
+  rig.unknown.seen({ mac: '52:54:00:00:00:99' }, { name: 'lab' }, rig.clock.now());
+  rig.leases.splice(0, Infinity, {
+    address: '192.168.0.150',
+    subnet: 'lab',
+    mac: '52:54:00:00:00:02',
+    state: 'expired',
+    grantedMs: 0,
+    expiresMs: 1,
+  });
+}
 
 describe('every route', () => {
   it(
     `answers garbage with a problem, never with a failure and never with an insight (FUZZ_SEED=${seed})`,
     { timeout: 60_000 },
     async () => {
-      await rig.api.ready();
-      const { paths, components } = JSON.parse(JSON.stringify(rig.api.swagger())) as Document;
-      const operations = Object.entries(paths).flatMap(([path, item]) =>
-        Object.entries(item).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
+      const document = JSON.parse(JSON.stringify(rig.api.swagger())) as OpenApi;
+      const routes = Object.entries(document.paths).flatMap(([path, item]) =>
+        Object.entries(item).map(([method, operation]) => ({
+          id: operation.operationId,
+          requests: requestsOf(path, method.toUpperCase(), operation, document),
+        })),
       );
-      expect(operations.length).toBeGreaterThan(60);
       const endMs = performance.now() + budgetMs;
-      const asked = new Map<string, number>();
-      for (let round = 0; performance.now() < endMs; round++) {
-        for (const { path, method, operation } of operations) {
-          if (performance.now() > endMs && round > 0) break;
-          const { parameters = [], requestBody } = operation;
-          const schema = Object.values(requestBody?.content ?? {})[0]?.schema;
-          const request = fc.record({
-            params: fc.record(Object.fromEntries(parameters.filter((each) => each.in === 'path').map(({ name }) => [name, text]))),
-            query: fc.record(
-              Object.fromEntries(
-                parameters
-                  .filter((each) => each.in === 'query')
-                  .map((each) => [each.name, fc.oneof(text, valueOf(each.schema, components.schemas))]),
-              ),
-              { requiredKeys: [] },
-            ),
-            headers,
-            body: fc.oneof({ weight: 4, arbitrary: valueOf(schema ?? {}, components.schemas) }, { weight: 1, arbitrary: junk }),
-            raw: fc.option(fc.oneof(fc.string(), fc.constantFrom('{', '[', '"', '{"a":1,', '{"__proto__":{"x":1}}', 'null', '')), {
-              freq: 5,
-            }),
-          });
-          const [wanted] = fc.sample(request, { numRuns: 1, seed: seed + round * 1000 + asked.size });
-          if (wanted === undefined) continue;
-          const url = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(wanted.params[name] ?? '')));
-          const query = new URLSearchParams(Object.entries(wanted.query).map(([name, value]) => [name, String(value)])).toString();
-          const payload = method === 'GET' ? undefined : (wanted.raw ?? JSON.stringify(wanted.body));
-          const answer = await rig.api.inject({
-            method: method as 'GET',
-            url: query === '' ? url : `${url}?${query}`,
-            headers: { 'content-type': 'application/json', ...wanted.headers, authorization: `Bearer ${rig.tokens.get('admin')}` },
-            ...(payload !== undefined && { payload }),
-          });
-          asked.set(operation.operationId, (asked.get(operation.operationId) ?? 0) + 1);
-          const told = JSON.stringify({
-            method,
-            url,
-            query,
-            payload: payload?.slice(0, 300),
-            headers: wanted.headers,
-            answer: answer.body.slice(0, 500),
-          });
-          expect(
-            answer.statusCode,
-            `${told}\n${rig.log.lines
-              .filter(({ level }) => level === 'error')
-              .map((line) => String((line.fields['err'] as Error | undefined)?.stack ?? line.message))
-              .join('\n')}`,
-          ).toBeLessThan(500);
-          expect(answer.body, told).not.toMatch(/\bat .*\.ts:\d+|node:internal|SQLITE|ECONN/);
-          expect(rig.misfits, told).toEqual([]);
-          expect(answer.statusCode < 400 || answer.headers['content-type'] === 'application/problem+json; charset=utf-8', told).toBe(true);
+      const statuses = new Map<string, Set<number>>(routes.map(({ id }) => [id, new Set()]));
+      const found: object[] = [];
+      for (let round = 0; performance.now() < endMs && found.length === 0; round++) {
+        await refill();
+        for (const [index, { id, requests }] of routes.entries()) {
+          for (const request of fc.sample(requests, { numRuns: 3, seed: seed + round * 100_003 + index })) {
+            const { status, faults } = await faultsOf(request);
+            statuses.get(id)?.add(status);
+            if (faults.length > 0)
+              found.push({
+                ...request,
+                faults,
+                log: rig.log.lines
+                  .filter(({ level }) => level === 'error')
+                  .map(({ fields }) => (fields['err'] as Error | undefined)?.stack),
+              });
+          }
         }
       }
-      expect([...asked.keys()].length).toBe(operations.length);
+      expect(found).toEqual([]);
+      // It is of no use to be refused at the door: most routes must have been got into.
+      const entered = [...statuses.values()].filter((each) => [...each].some((status) => ![400, 405, 415].includes(status)));
+      expect(entered.length).toBeGreaterThan(routes.length * 0.75);
     },
   );
 });

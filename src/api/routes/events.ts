@@ -1,13 +1,18 @@
+import { Type } from 'typebox';
 import { cursorOf, positionOf } from '../cursor.ts';
 import type { Api, ApiParts } from '../build-api.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { ProblemError } from '../problems.ts';
 import { actorOf } from '../request-context.ts';
-import { eventPageSchema, eventQuerySchema, eventSchema, eventStreamQuerySchema } from '../schemas/event.ts';
+import { eventExample, eventPageSchema, eventQuerySchema, eventStreamQuerySchema } from '../schemas/event.ts';
 import { problemSchema } from '../schemas/problem.ts';
 import { answers, base } from './describe.ts';
 import { eventFilter, eventResource } from './event-resource.ts';
 
+const eventText = Type.String({
+  description: 'Events without end.',
+  examples: [`id: 1042\ndata: ${JSON.stringify(eventExample)}\n\n`],
+});
 const tags = ['events'];
 const access = { role: 'viewer', noun: 'events' } as const;
 
@@ -57,7 +62,7 @@ export function addEventRoutes(app: Api, plane: ControlPlane, { streams, authent
         tags,
         querystring: eventStreamQuerySchema,
         response: {
-          200: { description: 'Events without end.', content: { 'text/event-stream': { schema: { ...eventSchema } } } },
+          200: { description: 'Events without end.', content: { 'text/event-stream': { schema: eventText } } },
           default: { description: 'What went wrong.', content: { 'application/problem+json': { schema: problemSchema } } },
         },
       },

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import type { Api, ApiParts } from '../build-api.ts';
 import type { ControlPlane } from '../control-plane.ts';
+import { problemAdvice } from '../problem-reference.ts';
 import { ProblemError, problemKinds, problemsPath } from '../problems.ts';
 import type { ProblemKind } from '../problems.ts';
 import { shape, text } from '../schemas/fields.ts';
@@ -67,15 +68,16 @@ export function addMetaRoutes(app: Api, plane: ControlPlane, { version }: ApiPar
               kind: text('The last part of `type`.', 'not-found'),
               title: text('In words.', 'There is no such thing'),
               status: Type.Integer({ description: 'The HTTP status.', examples: [404] }),
+              advice: text('What to do.', 'List what there is.', 4096),
             },
-            { kind: 'not-found', title: 'There is no such thing', status: 404 },
+            { kind: 'not-found', title: 'There is no such thing', status: 404, advice: 'List what there is.' },
           ),
         ),
       },
     },
     ({ params: { kind } }) => {
       if (!Object.hasOwn(problemKinds, kind)) throw new ProblemError('not-found', `There is no kind of problem ${kind}.`);
-      return { kind, ...problemKinds[kind as ProblemKind] };
+      return { kind, ...problemKinds[kind as ProblemKind], advice: problemAdvice(kind as ProblemKind) };
     },
   );
 }

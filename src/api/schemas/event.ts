@@ -5,6 +5,16 @@ import { pageOf, pageQuery } from './page.ts';
 
 export const severities = ['debug', 'info', 'warning', 'error'] as const;
 
+export const eventExample = {
+  id: 1042,
+  at: '2026-03-01T09:30:00.000Z',
+  kind: 'boot.stuck',
+  severity: 'warning',
+  machine: 'post01',
+  attempt: 'b-01J8ZC',
+  detail: { lastStage: 'loader' },
+};
+
 export const eventSchema = shape(
   'Something that happened.',
   {
@@ -16,15 +26,7 @@ export const eventSchema = shape(
     attempt: optional(text('Which boot it is about.', 'b-01J8ZC')),
     detail: anything('What else is to be known.', { lastStage: 'loader' }),
   },
-  {
-    id: 1042,
-    at: '2026-03-01T09:30:00.000Z',
-    kind: 'boot.stuck',
-    severity: 'warning',
-    machine: 'post01',
-    attempt: 'b-01J8ZC',
-    detail: { lastStage: 'loader' },
-  },
+  eventExample,
 );
 export type EventResource = Static<typeof eventSchema>;
 export const eventPageSchema = pageOf('events', eventSchema);

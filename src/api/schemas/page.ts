@@ -12,11 +12,15 @@ export const totalQuery = { total: optional(Type.Boolean({ description: 'Count a
 
 /** A page of a listing. */
 export const pageOf = <Item extends TSchema>(what: string, item: Item) =>
-  shape(`A page of ${what}.`, {
-    items: listOf('In the order asked for.', item),
-    nextCursor: optional(text('Asks for the next page; absent on the last.', 'bzE6cG9zdDAx')),
-    total: optional(count('How many there are in all; only where `total=true` was asked for.', 340)),
-  });
+  shape(
+    `A page of ${what}.`,
+    {
+      items: listOf('In the order asked for.', item),
+      nextCursor: optional(text('Asks for the next page; absent on the last.', 'bzE6cG9zdDAx')),
+      total: optional(count('How many there are in all; only where `total=true` was asked for.', 340)),
+    },
+    { items: 'examples' in item && Array.isArray(item.examples) ? item.examples : [], nextCursor: 'bzE6cG9zdDAx' },
+  );
 
 export interface Page<Item> {
   readonly items: readonly Item[];
