@@ -31,12 +31,13 @@ function reasonOf(status: number): ConstructorParameters<typeof CliError>[0] {
 
 function describe(status: number, { title, detail, errors = [] }: ProblemBody, request: string): string {
   const first = detail ?? title ?? `the service answered ${status} to ${request}`;
-  const lines = errors.map(({ object, pointer, detail: what = '' }) => {
+  // The detail may tell of them already.
+  const others = errors.filter(({ detail: what = '' }) => !first.includes(what));
+  const lines = others.map(({ object, pointer, detail: what = '' }) => {
     const place = [object, pointer].filter((part) => part !== undefined && part !== '').join(' ');
     return place === '' ? `  ${what}` : `  ${place}: ${what}`;
   });
-  // The detail may hold the first of them already.
-  return lines.length === 1 && first.includes(errors[0]?.detail ?? '\0') ? first : [first, ...lines].join('\n');
+  return [first, ...lines].join('\n');
 }
 
 function nextStep(status: number, { requestId }: ProblemBody): string | undefined {

@@ -1,3 +1,5 @@
+import { ConfigError } from '../documents/problems.ts';
+
 /** What the process says when it ends; scripts may rely on it. */
 export const exitCodes = { ok: 0, failed: 1, usage: 2, notFound: 3, conflict: 4, timeout: 5 } as const;
 
@@ -13,3 +15,6 @@ export class CliError extends Error {
     this.next = next;
   }
 }
+
+/** What is wrong with objects that a command was given, each with file and line. */
+export class DocumentError extends ConfigError {}

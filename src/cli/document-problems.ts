@@ -1,7 +1,7 @@
-import { ConfigError } from '../documents/problems.ts';
 import type { ConfigProblem } from '../documents/problems.ts';
 import type { ValuePath } from '../documents/yaml-source.ts';
 import { ApiProblem } from './api-problem.ts';
+import { DocumentError } from './cli-error.ts';
 import type { WrittenObject } from './document-source.ts';
 
 /** Runs a request that sends documents: where the service blames values in them, says file and line of each. */
@@ -27,7 +27,7 @@ function locate(problem: ApiProblem, objects: readonly WrittenObject[]): Error {
     return [{ ...target.source.positionOf(path), path: title, message: detail }];
   });
   // All or none: half a list would hide the rest.
-  return errors.length > 0 && located.length === errors.length ? new ConfigError(located, { cause: problem }) : problem;
+  return errors.length > 0 && located.length === errors.length ? new DocumentError(located, { cause: problem }) : problem;
 }
 
 /** RFC 6901; numbers stay numbers, as positions in lists. */

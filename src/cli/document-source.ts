@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { isRecord } from '../documents/check-shape.ts';
-import { ConfigError } from '../documents/problems.ts';
 import { parseYamlText } from '../documents/yaml-source.ts';
 import type { YamlDocument } from '../documents/yaml-source.ts';
-import { CliError } from './cli-error.ts';
+import { CliError, DocumentError } from './cli-error.ts';
 import type { Terminal } from './terminal.ts';
 
 /** An object as a person wrote it, and where. */
@@ -30,15 +29,15 @@ export async function readText(terminal: Terminal, file: string): Promise<string
   }
 }
 
-/** Reads objects from YAML or JSON text. Throws ConfigError with file and line of everything that is no object. */
+/** Reads objects from YAML or JSON text. Throws DocumentError with file and line of everything that is no object. */
 export function readWrittenObjects(text: string, file: string): WrittenObject[] {
   const { documents, problems } = parseYamlText(text, file);
-  if (problems.length > 0) throw new ConfigError(problems);
+  if (problems.length > 0) throw new DocumentError(problems);
   const wrong = documents.flatMap((source) => {
     const message = objectProblem(source.value);
     return message === undefined ? [] : [{ ...source.positionOf([]), path: '', message }];
   });
-  if (wrong.length > 0) throw new ConfigError(wrong);
+  if (wrong.length > 0) throw new DocumentError(wrong);
   return documents.map((source) => {
     const document = source.value as { kind: string; name: string };
     return { kind: document.kind, name: document.name, document, source };

@@ -2,9 +2,8 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError } from '../documents/problems.ts';
 import { ApiProblem } from './api-problem.ts';
-import { CliError } from './cli-error.ts';
+import { CliError, DocumentError } from './cli-error.ts';
 import { choose } from './confirmation.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -16,7 +15,7 @@ export interface EditedText {
   readonly fileName: string;
   /** What is there now, and the ETag that a change of it must name. */
   readonly load: () => Promise<{ readonly text: string; readonly etag: string | undefined }>;
-  /** Throws ConfigError or ApiProblem where the text is not taken. */
+  /** Throws DocumentError or ApiProblem where the text is not taken. */
   readonly save: (text: string, etag: string | undefined, file: string) => Promise<string>;
 }
 
@@ -58,7 +57,7 @@ async function attempt(save: () => Promise<string>): Promise<Attempt> {
   try {
     return { kind: 'done', message: await save() };
   } catch (error) {
-    if (error instanceof ConfigError || error instanceof ApiProblem) return { kind: 'refused', error };
+    if (error instanceof DocumentError || error instanceof ApiProblem) return { kind: 'refused', error };
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../documents/problems.ts';
-import { CliError, exitCodes } from './cli-error.ts';
+import { CliError, DocumentError, exitCodes } from './cli-error.ts';
 import { printableLines } from './printable.ts';
 import { processTerminal } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
@@ -56,7 +56,8 @@ function describeError(error: unknown, debug: boolean): string {
   const lines: string[] = [];
   if (error instanceof ConfigError) {
     const count = error.problems.length;
-    lines.push(error.message, `virtdom: ${count} ${count === 1 ? 'problem' : 'problems'} in the configuration, nothing was done`);
+    const where = error instanceof DocumentError ? '' : ' in the configuration';
+    lines.push(error.message, `virtdom: ${count} ${count === 1 ? 'problem' : 'problems'}${where}, nothing was done`);
   } else {
     lines.push(`virtdom: ${causes(error).join(': ')}`);
     if (error instanceof CliError && error.next !== undefined) lines.push(error.next);

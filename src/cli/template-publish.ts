@@ -7,7 +7,7 @@ import { printable } from './printable.ts';
 import { confirm } from './confirmation.ts';
 import { asking, serviceCommand } from './service-command.ts';
 import { parseVersion } from './template-version.ts';
-import { describeCheck, versionText } from './template-view.ts';
+import { describeCheck } from './template-view.ts';
 import type { Terminal } from './terminal.ts';
 
 interface ChangeOptions {
@@ -89,5 +89,8 @@ async function change(
   const what = until === undefined ? '' : `, on trial: back at ${until} UTC unless confirmed with virtdom template confirm ${name}`;
   if (dryRun === true) terminal.error('dry run: nothing was changed\n');
   else if (!written && action !== 'confirm') terminal.error(printable(`${name}: this very text is served already\n`.trimEnd()) + '\n');
-  else terminal.out(`${printable(`${name}: version ${versionText(template.published)} is served${what}`)}\n`);
+  else
+    terminal.out(
+      `${printable(`${name}: ${template.published === 0 ? 'the shipped file' : `version ${template.published}`} is served${what}`)}\n`,
+    );
 }

@@ -34,7 +34,7 @@ export const versionView: View<TemplateVersionSummary> = {
   empty: 'only the shipped file is there',
 };
 
-export function versionText(version: number): string {
+function versionText(version: number): string {
   return version === 0 ? 'shipped' : String(version);
 }
 
