@@ -1,5 +1,4 @@
 import type { Mac } from '../model/mac.ts';
-import type { OneShot } from '../model/one-shot.ts';
 import type { UnknownClient } from '../model/unknown-client.ts';
 import { assignmentItems } from './assignment.ts';
 import type { Assignment } from './assignment.ts';
@@ -135,11 +134,6 @@ export class Machines {
     });
     const ok = cancelled.every(({ outcome }) => outcome !== 'not-found');
     return { kind: 'items', ok, written: !dryRun && cancelled.some(({ outcome }) => outcome === 'done'), items: cancelled };
-  }
-
-  /** The one-shot boot that waits for this machine. */
-  waitingBoot(name: string): OneShot | undefined {
-    return this.#deps.book.current.oneShots.get(name);
   }
 
   #patchEach(selection: Selection, patch: Readonly<Record<string, unknown>>, options: BulkOptions): Promise<SelectionOutcome> {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { importInThread } from '../../src/machines/import/import-in-thread.ts';
-import { guessImportFormat, importFormats, importMachines } from '../../src/machines/import/import-machines.ts';
+import { importFormats, importMachines } from '../../src/machines/import/import-machines.ts';
 import type { ImportFormat } from '../../src/machines/import/import-machines.ts';
 import { maxImportBytes } from '../../src/machines/import/import-report.ts';
 import { parseDocument } from '../../src/machines/objects.ts';
@@ -17,10 +17,10 @@ function fixture(name: string): string {
 function imported(format: ImportFormat, text: string) {
   const { machines, notUnderstood } = importMachines(format, text);
   return {
-    machines: machines.map(({ line, document, calledThere }) => {
+    machines: machines.map(({ line, document }) => {
       const { name, nics, ...rest } = document;
       const nicsText = (nics as { mac: string; address?: string }[]).map(({ mac, address }) => [mac, address].join('=').replace(/=$/, ''));
-      const more = { ...rest, kind: undefined, ...(calledThere !== undefined && { calledThere }) };
+      const more = { ...rest, kind: undefined };
       return [`${line} ${name} ${nicsText.join(',')}`, ...(JSON.stringify(more) === '{}' ? [] : [JSON.stringify(more)])].join(' ');
     }),
     notUnderstood: notUnderstood.map(({ line, text: what, reason }) => `${line} ${what}: ${reason}`),
@@ -34,7 +34,7 @@ describe('an ISC dhcpd.conf', () => {
         '30 post01 00:1d:09:6b:3c:01=192.168.0.11',
         '31 post02 00:1d:09:6b:3c:02=192.168.0.12',
         '36 post03 00:1d:09:6b:3c:03=192.168.0.13,00:1d:09:6b:3c:83',
-        '44 gate-way 00:1d:09:6b:3c:fe {"ignored":true,"calledThere":"Gate_Way"}',
+        '44 gate-way 00:1d:09:6b:3c:fe {"ignored":true}',
       ],
       notUnderstood: [
         '2 ddns-update-style none: a setting of the network, not of a machine',
@@ -58,6 +58,7 @@ describe('an ISC dhcpd.conf', () => {
         '34 option option-150 "/grub/post02.lst": no option of a single machine: set a parameter',
         '38 fixed-address 192.168.0.13, 10.1.0.13: only its first address is taken, 192.168.0.13',
         '44 fixed-address gate.farm.example: a name in place of an address: resolve it yourself; the machine gets a free address of the pool',
+        '44 Gate_Way: no name of a machine here: it is called gate-way',
         '45 hardware token-ring 00:00:c1:00:00:01: not an Ethernet address',
         '45 printer: no machine without a MAC address',
         '46 option dhcp-client-identifier "laser": machines are known by MAC address, not by client-id',
@@ -137,12 +138,13 @@ describe('a Kea configuration', () => {
   it('gives its reservations: global ones, of subnets, of shared networks', () => {
     expect(imported('kea', fixture('kea-dhcp4.conf'))).toEqual({
       machines: [
-        '7 node01.lab.example 1a:1b:1c:1d:1e:01 {"calledThere":"Node01.lab.example."}',
+        '7 node01.lab.example 1a:1b:1c:1d:1e:01',
         '16 1a-1b-1c-1d-1e-02 1a:1b:1c:1d:1e:02=192.0.2.202',
         '31 1a-1b-1c-1d-1e-04 1a:1b:1c:1d:1e:04=192.0.3.4 {"ignored":true}',
       ],
       notUnderstood: [
         '4 interfaces-config: a setting of the server, not of a machine',
+        '7 Node01.lab.example.: no name of a machine here: it is called node01.lab.example',
         '11 shared-networks lab: networks are not imported: write a Subnet',
         '13 subnet4 192.0.2.0/24: networks are not imported: write a Subnet',
         '19 boot-file-name: /grub/pxegrub: the boot file is the one of the profile: assign one that has it',
@@ -175,12 +177,13 @@ describe('a table', () => {
     expect(imported('csv', fixture('machines.csv'))).toEqual({
       machines: [
         '2 post01 52:54:00:00:02:01=192.168.0.31,52:54:00:00:02:81 {"profile":"dom0","role":"worker","labels":{"rack":"a1"}}',
-        '3 post-02 52:54:00:00:02:02=192.168.0.32,52:54:00:00:02:82 {"profile":"dom0","labels":{"rack":"a \\"2\\""},"calledThere":"post 02"}',
+        '3 post-02 52:54:00:00:02:02=192.168.0.32,52:54:00:00:02:82 {"profile":"dom0","labels":{"rack":"a \\"2\\""}}',
         '6 52-54-00-00-02-03 52:54:00:00:02:03 {"profile":"local-disk"}',
         '8 post05 52:54:00:00:02:05 {"profile":"dom0"}',
       ],
       notUnderstood: [
         '1 Serial: no column that is known: name, mac, address, profile, role, uuid, labels.NAME',
+        '3 post 02: no name of a machine here: it is called post-02',
         '4 role: "gateway": post01 of line 2 has another one',
         '7 post04,52:54:00:00:02,,dom0,,,: 52:54:00:00:02 is no MAC address',
         '8 300.1.1.1: not an IPv4 address; the machine gets a free one of the pool',
@@ -207,20 +210,6 @@ describe('a table', () => {
 });
 
 describe('an import', { timeout: 60_000 }, () => {
-  it.each([
-    ['dhcpd-2008.conf', 'isc-dhcpd'],
-    ['dnsmasq.conf', 'dnsmasq'],
-    ['dhcp-hostsfile', 'dnsmasq'],
-    ['kea-dhcp4.conf', 'kea'],
-    ['machines.csv', 'csv'],
-  ])('of %s is taken for %s', (name, format) => {
-    expect(guessImportFormat(fixture(name))).toBe(format);
-  });
-
-  it('of nothing that is known is taken for nothing', () => {
-    expect(guessImportFormat('once upon a time')).toBeUndefined();
-  });
-
   it.each(importFormats)('as %s refuses more than 8 MiB', (format) => {
     expect(importMachines(format, 'x'.repeat(maxImportBytes + 1))).toMatchObject({ machines: [], notUnderstood: [{ line: 1 }] });
   });
@@ -283,7 +272,6 @@ describe('an import', { timeout: 60_000 }, () => {
   it.each(importFormats)('as %s never throws, and gives machines that are valid', (format) => {
     fc.assert(
       fc.property(soup, (text) => {
-        guessImportFormat(text);
         const { machines } = importMachines(format, text);
         expect(machines.flatMap(({ document }) => parseDocument('Machine', document).problems)).toEqual([]);
       }),
@@ -316,7 +304,6 @@ describe('an import', { timeout: 60_000 }, () => {
     const startMs = workedMs();
     importMachines(format, text);
     importMachines(format, `[${text}`);
-    guessImportFormat(text);
     expect(workedMs() - startMs).toBeLessThan(1_000);
   });
 });

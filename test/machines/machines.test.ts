@@ -253,7 +253,7 @@ describe('one boot by another profile', () => {
       written: true,
       items: [{ outcome: 'done' }, { outcome: 'done' }, { outcome: 'not-found' }],
     });
-    expect(machines.waitingBoot('post01')).toMatchObject({ profile: 'installer', requestedBy: 'anna' });
+    expect(book.current.oneShots.get('post01')).toMatchObject({ profile: 'installer', requestedBy: 'anna' });
     expect(await machines.cancelBootOnce({ all: true }, { ...by, dryRun: true })).toMatchObject({
       written: false,
       items: [{ outcome: 'done' }, { outcome: 'done' }],

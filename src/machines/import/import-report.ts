@@ -9,8 +9,6 @@ export interface ImportedMachine {
   /** Where it begins, counted from 1. */
   readonly line: number;
   readonly document: ObjectDocument;
-  /** What it was called there, where that is no name of a machine here. */
-  readonly calledThere?: string;
 }
 
 /** Something that was left out, and why. */
@@ -45,7 +43,6 @@ interface Merged {
   readonly line: number;
   readonly document: ObjectDocument;
   readonly nics: { mac: Mac; address?: string }[];
-  readonly calledThere?: string;
 }
 
 /** Gathers what an importer finds: entries of one name are the NICs of one machine. Bounded, and nothing is left out untold. */
@@ -79,21 +76,19 @@ export class ImportReport {
     const name = calledThere === undefined || calledThere === '' ? madeUpName(first) : validName(calledThere);
     if (name === undefined)
       return this.leaveOut(line, title, 'not a name that can be made one of lower-case letters, digits, dots and dashes');
+    if (calledThere !== undefined && calledThere !== '' && calledThere !== name)
+      this.leaveOut(line, calledThere, `no name of a machine here: it is called ${name}`);
     const reserved = this.#addressOf(line, address);
     const nics = Array.from(macs, (mac, index) => ({ mac, ...(index === 0 && reserved !== undefined && { address: reserved }) }));
     for (const mac of macs) this.#owners.set(mac, name);
     const earlier = this.#machines.get(name);
     if (earlier !== undefined) return this.#merge(earlier, nics, fields, line);
     const document: ObjectDocument = { kind: 'Machine', name, nics, ...fields };
-    this.#machines.set(name, { line, document, nics, ...(calledThere !== name && calledThere !== undefined && { calledThere }) });
+    this.#machines.set(name, { line, document, nics });
   }
 
   result(): ImportResult {
-    const machines = Array.from(this.#machines.values(), ({ line, document, calledThere }) => ({
-      line,
-      document,
-      ...(calledThere !== undefined && { calledThere }),
-    }));
+    const machines = Array.from(this.#machines.values(), ({ line, document }) => ({ line, document }));
     const inOrder = [...this.#notUnderstood].sort((a, b) => a.line - b.line);
     const more = { line: this.#lastLine, text: '', reason: `${this.#untold} more entries were not understood` };
     return { machines, notUnderstood: this.#untold === 0 ? inOrder : [...inOrder, more] };
