@@ -68,7 +68,7 @@ export class PostgresServer {
 
   /** Starts it again after `stop`. */
   async resume(): Promise<void> {
-    const settings = { listen_addresses: '', unix_socket_directories: this.#folder, max_connections: '80', shared_buffers: '16MB' };
+    const settings = { listen_addresses: '', unix_socket_directories: this.#folder, max_connections: '100', shared_buffers: '16MB' };
     const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
     // As its own process group: Ctrl-C must end the test first, which then ends this.
     const child = spawn(join(this.#bin, 'postgres'), ['-D', join(this.#folder, 'data'), ...args], {

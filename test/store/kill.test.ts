@@ -10,6 +10,8 @@ import { openStore } from '../../src/store/store.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import { PostgresServer } from '../contract/postgres-server.ts';
 
+const kinds = ['lease', 'event', 'object'];
+
 describe('after a kill -9 in the middle of writing', { timeout: 60_000 }, () => {
   let folder: string;
   let server: PostgresServer;
@@ -60,7 +62,7 @@ async function lossesOf(database: string, acknowledged: readonly string[]) {
   try {
     const there = await contentsOf(store);
     return {
-      acknowledged: ['lease', 'event', 'object'].every((kind) => acknowledged.some((line) => line.startsWith(kind))),
+      acknowledged: kinds.every((kind) => acknowledged.some((line) => line.startsWith(kind))),
       lost: acknowledged.filter((line) => !there.complete.has(line)),
       halves: there.halves,
     };
@@ -88,7 +90,7 @@ async function contentsOf(store: Store): Promise<{ complete: Set<string>; halves
   return { complete, halves };
 }
 
-/** What a process printed, each line after its commit had resolved, until it was killed `afterMs` after the first. */
+/** What a process printed, each line after its commit had resolved, until it was killed `afterMs` after it had written each kind. */
 function killDuringWrites(
   database: string,
   round: number,
@@ -106,7 +108,7 @@ function killDuringWrites(
   let killing: NodeJS.Timeout | undefined;
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     printed += text;
-    killing ??= setTimeout(() => void kill(), afterMs);
+    if (kinds.every((kind) => printed.includes(kind))) killing ??= setTimeout(() => void kill(), afterMs);
   });
   return new Promise((resolve, reject) => {
     child.on('error', reject);
