@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { formatIpv4, ipv4Number, type Ipv4 } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
@@ -7,10 +7,8 @@ import type { Subnet } from '../model/subnet.ts';
 import { AddressRules, declineMs, type ClaimResult, type ClaimState, type OfferResult } from './address-rules.ts';
 import { AddressSupply } from './address-supply.ts';
 import type { AddressRights } from './boot-advisor.ts';
-import { GroupCommit } from './group-commit.ts';
+import { LeaseJournal } from './lease-journal.ts';
 import type { LeaseStore, LeaseWrite } from './lease-store.ts';
-
-const RELOAD_RETRY_MS = 5000;
 
 export interface LeaseBookParts {
   readonly store: LeaseStore;
@@ -39,10 +37,9 @@ export type ListedLease = Omit<Lease, 'state'> & { readonly state: Lease['state'
  * last word where another server writes it too.
  */
 export class LeaseBook {
-  readonly #store: LeaseStore;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #commits: GroupCommit;
+  readonly #journal: LeaseJournal;
   readonly #supply: AddressSupply;
   readonly #rules: AddressRules;
   /** Whether other servers write the same store. */
@@ -51,34 +48,27 @@ export class LeaseBook {
   #loading: Promise<void> | undefined;
   /** Written by other servers. */
   readonly #adopted = new WeakSet<Lease>();
-  /** How many writes of an address are on their way. */
-  readonly #writing = new Map<Ipv4, number>();
-  /** While the leases are read again: those that were written meanwhile, of which the reading may know nothing. */
-  #writtenMeanwhile: Set<Ipv4> | undefined;
-  #reload: Timer | undefined;
 
   constructor(parts: LeaseBookParts) {
     const { store, subnets, clock, log } = parts;
     this.isShared = parts.serverId !== undefined;
-    this.#store = store;
     this.#subnets = subnets;
     this.#clock = clock;
     this.#log = log;
-    this.#commits = new GroupCommit(store);
+    this.#journal = new LeaseJournal({ store, clock, log, adopt: (leases) => this.#adopt(leases) });
     this.#supply = new AddressSupply(parts);
     this.#rules = new AddressRules(this.#supply, clock);
   }
 
   /** Reads what an earlier process left, once, and follows other servers; later calls wait for the same reading. */
   load(): Promise<void> {
-    this.#loading ??= this.#load();
+    this.#loading ??= this.#journal.load((lease) => this.#supply.enter(lease));
     return this.#loading;
   }
 
   /** Resolves when nothing is on its way to the store any more. */
-  async idle(): Promise<void> {
-    this.#reload?.cancel();
-    await this.#commits.idle();
+  idle(): Promise<void> {
+    return this.#journal.idle();
   }
 
   /** Takes effect at once. Leases stay, also those of no subnet; pools are those of the subnets as they are now. */
@@ -172,7 +162,7 @@ export class LeaseBook {
     this.#supply.enter(lease);
     let standing: readonly Lease[];
     try {
-      standing = await this.#commit([writeOf(lease, before), ...(left === undefined ? [] : [{ lease: left }])]);
+      standing = await this.#journal.commit([writeOf(lease, before), ...(left === undefined ? [] : [{ lease: left }])]);
     } catch (error) {
       this.#takeBack(lease, before);
       if (left !== undefined) this.#takeBack(left, elsewhere);
@@ -221,7 +211,7 @@ export class LeaseBook {
     const end = released(lease, this.#clock.now());
     this.#supply.enter(end);
     try {
-      const [standing] = await this.#commit([{ lease: end }]);
+      const [standing] = await this.#journal.commit([{ lease: end }]);
       return standing === undefined ? { kind: 'removed', lease } : { kind: 'renewed', lease: standing };
     } catch (error) {
       this.#takeBack(end, lease);
@@ -245,45 +235,6 @@ export class LeaseBook {
     this.#supply.pool(subnet)?.probed(address, answered);
   }
 
-  async #load(): Promise<void> {
-    const early: Lease[] = [];
-    let isLoaded = false;
-    let missed = false;
-    this.#store.follow(
-      (leases) => {
-        if (isLoaded) this.#adopt(leases);
-        else early.push(...leases);
-      },
-      () => {
-        missed = true;
-        if (isLoaded) void this.#readAgain();
-      },
-    );
-    const leases = await this.#store.load();
-    for (const lease of leases.toSorted((one, other) => one.grantedMs - other.grantedMs)) this.#supply.enter(lease);
-    this.#adopt(early);
-    isLoaded = true;
-    this.#log.info({ leases: leases.length }, 'leases loaded');
-    if (missed) await this.#readAgain();
-  }
-
-  /** What other servers wrote may have been missed. */
-  async #readAgain(): Promise<void> {
-    this.#reload?.cancel();
-    const meanwhile = new Set(this.#writing.keys());
-    this.#writtenMeanwhile = meanwhile;
-    try {
-      const leases = await this.#store.load();
-      this.#adopt(leases.filter(({ address }) => !meanwhile.has(address)));
-      this.#log.info({ leases: leases.length }, 'leases loaded again');
-    } catch (error) {
-      this.#log.error({ err: error }, 'the leases that other servers gave cannot be read; trying again');
-      this.#reload = this.#clock.after(RELOAD_RETRY_MS, () => void this.#readAgain());
-    } finally {
-      if (this.#writtenMeanwhile === meanwhile) this.#writtenMeanwhile = undefined;
-    }
-  }
-
   /** Leases that stand in the store by another server's doing. */
   #adopt(leases: readonly Lease[]): void {
     for (const lease of leases) {
@@ -297,30 +248,11 @@ export class LeaseBook {
     }
   }
 
-  /** Resolves with what stands in the way, which is known here then. */
-  async #commit(writes: readonly LeaseWrite[]): Promise<readonly Lease[]> {
-    for (const { lease } of writes) {
-      this.#writing.set(lease.address, (this.#writing.get(lease.address) ?? 0) + 1);
-      this.#writtenMeanwhile?.add(lease.address);
-    }
-    try {
-      const standing = await this.#commits.add(writes);
-      this.#adopt(standing);
-      return standing;
-    } finally {
-      for (const { lease } of writes) {
-        const left = (this.#writing.get(lease.address) ?? 1) - 1;
-        if (left > 0) this.#writing.set(lease.address, left);
-        else this.#writing.delete(lease.address);
-      }
-    }
-  }
-
   /** Into memory and, without anybody waiting for it, into the store. */
   #record(lease: Lease): void {
     const before = this.#supply.leases.at(ipv4Number(lease.address));
     this.#supply.enter(lease);
-    this.#commit([writeOf(lease, before)]).catch((error: unknown) => {
+    this.#journal.commit([writeOf(lease, before)]).catch((error: unknown) => {
       this.#log.error({ err: error, address: lease.address, state: lease.state }, 'a lease could not be written');
     });
   }
