@@ -87,10 +87,7 @@ export async function* followEvents(client: ApiClient, path: string, options: Fo
       onState?.('open', '');
       response.setEncoding('utf8');
       for await (const chunk of response as AsyncIterable<string>) {
-        for (const message of parser.take(chunk)) {
-          if (message.id !== '') last = message.id;
-          yield message;
-        }
+        yield* parser.take(chunk);
         if (parser.lastId !== '') last = parser.lastId;
       }
       onState?.('broken', 'the service ended the stream');

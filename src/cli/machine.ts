@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Explanation, MachineResource } from '../api/schemas/machine.ts';
+import type { Explanation, MachineFiles, MachineResource } from '../api/schemas/machine.ts';
 import { apiPath } from './api-client.ts';
 import type { ApiClient } from './api-client.ts';
 import { parseCount } from './duration.ts';
@@ -48,6 +48,17 @@ Examples:
     .addOption(outputOption())
     .action(asking(terminal, (api, name: string, options: OutputOptions) => explain(terminal, api, name, options)));
 
+  serviceCommand(machine, 'files <machine>', 'list the files that are made for it, as it would get them now')
+    .addOption(outputOption())
+    .addHelpText('after', '\nTheir texts: virtdom template render PATH -m MACHINE')
+    .action(
+      asking(terminal, async (api, name: string, { output }: OutputOptions) => {
+        const { body } = await api.get<MachineFiles>(apiPath`/machines/${name}/files`);
+        if (output === 'table' || output === 'wide') terminal.error(`${printable(`${body.machine}: ${body.reason}`)}\n`);
+        printItems(terminal, output, fileView, body.files);
+      }),
+    );
+
   addDocumentCommands(machine, terminal, 'Machine');
   addMachineChangeCommands(machine, terminal);
   addMachineBootCommand(machine, terminal);
@@ -81,6 +92,16 @@ async function get(terminal: Terminal, api: ApiClient, names: readonly string[],
   if (machines.length === 1 && only !== undefined) printItem(terminal, output, view, only);
   else printItems(terminal, output, view, machines);
 }
+
+const fileView: View<MachineFiles['files'][number]> = {
+  columns: [
+    { head: 'PATH', cell: ({ path }) => path },
+    { head: 'TEMPLATE', cell: ({ template }) => template },
+    { head: 'BYTES', cell: ({ bytes }) => bytes, align: 'right' },
+    { head: 'PROBLEM', cell: ({ problem }) => problem, tone: () => 'bad' },
+  ],
+  name: ({ path }) => path,
+};
 
 type ExplainedValue = Explanation['values'][number];
 

@@ -1,7 +1,10 @@
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseApiAddress } from '../../src/cli/api-address.ts';
 import { ApiClient } from '../../src/cli/api-client.ts';
@@ -112,6 +115,46 @@ describe('the connection to the service', () => {
     server.close();
   });
 
+  it('speaks TLS, with a certificate that is trusted only', async () => {
+    const [key, certificate] = [join(service.folder, 'key.pem'), join(service.folder, 'cert.pem')];
+    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+    execFileSync(
+      'openssl',
+      [
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:P-256',
+        '-nodes',
+        '-days',
+        '1',
+        '-keyout',
+        key,
+        '-out',
+        certificate,
+        ...subject,
+      ],
+      { stdio: 'ignore' },
+    );
+    const secure = createTlsServer({ key: readFileSync(key), cert: readFileSync(certificate) }, (request, response) => {
+      response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ items: [{ name: request.headers.authorization }] }));
+    });
+    await new Promise<void>((resolve) => void secure.listen(0, '127.0.0.1', resolve));
+    const { port } = secure.address() as AddressInfo;
+    const words = ['machine', 'list', '--server', `https://localhost:${port}`, '-o', 'name'];
+    const refused = await run(words, { VIRTDOM_TOKEN: 'vd_abc' });
+    expect(refused).toMatchObject({ code: 1, error: expect.stringContaining('Name its authority in NODE_EXTRA_CA_CERTS=FILE') });
+    const main = join(import.meta.dirname, '../../src/main.ts');
+    const environment = { ...process.env, NODE_EXTRA_CA_CERTS: certificate, VIRTDOM_TOKEN: 'vd_abc', HOME: service.folder };
+    const { stdout } = await promisify(execFile)(process.execPath, [main, ...words], { env: environment });
+    expect(stdout).toBe('Bearer vd_abc\n');
+    secure.close();
+  });
+
   it('gives up with 5 when no answer comes in time', async () => {
     service.on('GET /slow', () => undefined);
     const api = new ApiClient(parseApiAddress(service.socket, 'test'), undefined, { timeoutMs: 50 });
@@ -207,6 +250,12 @@ describe('the connection to the service', () => {
     expect(await run(['logout'], environment)).toMatchObject({ code: 0 });
     expect(service.to('DELETE /session')[0]?.headers).toMatchObject(shown);
     expect(readFileSync(file, 'utf8')).toBe('');
+  });
+
+  it('sends no password over plain HTTP to another machine', async () => {
+    const words = ['login', 'anna', '--password-stdin', '--server', 'http://192.0.2.1:8443'];
+    const result = await runCommand(words, { socket: service.socket, input: 'correct horse battery' });
+    expect(result).toMatchObject({ code: 2, error: expect.stringContaining('a password is not sent over plain HTTP') });
   });
 
   it('asks for a password only where somebody sits, and never takes one as an option', async () => {

@@ -45,6 +45,7 @@ describe('the commands and the service', () => {
     expect(await good('machine list --sort=-name --limit 1 -o name')).toBe('spare\n');
     expect(await good('machine get post01')).toMatch(/^name: +post01\nstate: +new since /);
     expect(await good('machine explain post01')).toMatch(/^post01: boot: .*\nVALUE +IS +FROM/);
+    expect(await good('machine files post01 -o name')).toBe('/grub/post01.conf\n');
     expect(await run('machine get nobody')).toMatchObject({ code: 3 });
     expect(await run('machine list --state nonsense')).toMatchObject({ code: 1 });
   });
