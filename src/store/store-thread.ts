@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { ThreadLink } from '../thread.ts';
 import type { CommitCounts } from './group-commit.ts';
 import { StoreError } from './store-error.ts';
-import type { CallGroup, StoreCalls, StoreNotices, StoreWorkerData } from './worker.ts';
+import type { CallGroup, StoreCalls, StoreNotices, StoreWorkerData } from './worker-calls.ts';
 
 /** The calls as ThreadLink wants them: a mapped type has an index signature, an interface has none. */
 type Mapped<Calls> = { [Name in keyof Calls]: Calls[Name] };

@@ -10,7 +10,7 @@ import { Reader } from './reader.ts';
 import { StoreError } from './store-error.ts';
 import { StoreThread } from './store-thread.ts';
 import type { StoreThreadParts } from './store-thread.ts';
-import type { StoreNotices, StoreWorkerData } from './worker.ts';
+import type { StoreNotices, StoreWorkerData } from './worker-calls.ts';
 
 export interface Store extends StoreAreas {
   /** How many writes shared how many transactions since the start. */

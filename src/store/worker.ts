@@ -1,61 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Kysely, Transaction } from 'kysely';
+import type { Kysely } from 'kysely';
 import { systemClock } from '../clock.ts';
 import { giveWay, ThreadLink } from '../thread.ts';
 import { lookups, notices, prunes, reads, writes } from './calls.ts';
 import type { Query } from './calls.ts';
-import { packNotices, unpackNotices } from './change-feed.ts';
+import { unpackNotices } from './change-feed.ts';
 import type { Notice } from './change-feed.ts';
 import { openEngine } from './engine.ts';
 import type { Engine, EngineUse } from './engine.ts';
-import { GroupCommit } from './group-commit.ts';
-import type { CommitCounts } from './group-commit.ts';
 import { Health } from './health.ts';
 import { migrate } from './migrate.ts';
 import { Slots } from './slots.ts';
 import { StoreError, reasonOf } from './store-error.ts';
-import type { StoreErrorCode } from './store-error.ts';
 import type { Tables } from './tables.ts';
-
-export interface StoreWorkerData {
-  /** The writer also migrates, and listens to other servers. */
-  readonly use: 'write' | 'read';
-  readonly database: string;
-  readonly serverId: string;
-}
-
-/** Errors lose their class and code on the way between threads. */
-export type Opened =
-  | { readonly ok: true; readonly applied: readonly string[] }
-  | { readonly ok: false; readonly code: StoreErrorCode; readonly message: string };
-
-export type CallGroup = 'lookups' | 'reads' | 'writes' | 'expired' | 'remove';
-
-/** What the worker offers to the control thread. `open` comes first, `close` last. */
-export interface StoreCalls {
-  open(): Promise<Opened>;
-  /** A function of `calls.ts`. */
-  run(group: CallGroup, area: string, name: string, args: readonly unknown[]): Promise<unknown>;
-  counts(): CommitCounts;
-  close(): Promise<void>;
-}
-
-/** What the worker tells the control thread. */
-export interface StoreNotices {
-  /** Another server has changed this; without payloads, load all of it again. */
-  heard(area: string, payloads?: readonly unknown[]): void;
-  /** Of everything that is followed, something may have been missed. */
-  missed(): void;
-  /** The database cannot be written to, for this reason; without one, it can again. */
-  failing(reason?: string): void;
-  unreadable(message: string, reason: string): void;
-}
-
-interface Writing {
-  readonly transaction: Transaction<Tables>;
-  readonly notices: Notice[];
-}
+import type { StoreCalls, StoreNotices, StoreWorkerData } from './worker-calls.ts';
+import { WriteLanes } from './write-lanes.ts';
 
 if (parentPort === null) throw new Error('src/store/worker.ts runs as a worker thread only');
 const { use, database, serverId } = workerData as StoreWorkerData;
@@ -66,11 +26,11 @@ const self = `${serverId} ${randomUUID()}`;
 let engine: Engine | undefined;
 /** As many as there are connections for them: a pool gives those up that wait for long. */
 let readings = new Slots(0, 0);
-const lanes = new Map<Kysely<Tables>, GroupCommit<Writing>>();
+let lanes: WriteLanes | undefined;
 const health = new Health({
   clock: systemClock,
   tell: (reason) => link.notify('failing', reason),
-  probe: () => lane('leases').commit(({ transaction }) => writeNothing(transaction)),
+  probe: () => writing().probe(),
 });
 
 function opened(): Engine {
@@ -78,34 +38,8 @@ function opened(): Engine {
   return engine;
 }
 
-/** Writes the bytes that are there: enough to see that a commit gets to the disk. */
-async function writeNothing(transaction: Transaction<Tables>): Promise<void> {
-  await transaction
-    .updateTable('schema_migration')
-    .set((row) => ({ applied_ms: row.ref('applied_ms') }))
-    .execute();
-}
-
-function lane(area: string): GroupCommit<Writing> {
-  const { writing, blame, feed } = opened();
-  const connection = writing(area);
-  const known = lanes.get(connection);
-  if (known !== undefined) return known;
-  const transact = async (body: (handle: Writing) => Promise<void>): Promise<void> => {
-    try {
-      await connection.transaction().execute(async (transaction) => {
-        const handle: Writing = { transaction, notices: [] };
-        await body(handle);
-        if (feed !== undefined) await feed.tell(transaction, packNotices(self, handle.notices, feed.messageBytes));
-      });
-    } catch (error) {
-      if (blame(error) === 'database') health.failed('write', reasonOf(error));
-      throw error;
-    }
-  };
-  const commits = new GroupCommit(transact, blame);
-  lanes.set(connection, commits);
-  return commits;
+function writing(): WriteLanes {
+  return (lanes ??= new WriteLanes(opened(), self, (reason) => health.failed('write', reason)));
 }
 
 type AnyQuery = (handle: Kysely<Tables>, ...args: readonly unknown[]) => Promise<unknown>;
@@ -123,9 +57,9 @@ function read(query: AnyQuery, args: readonly unknown[]): Promise<unknown> {
 
 function write(query: AnyQuery, area: string, name: string, args: readonly unknown[]): Promise<unknown> {
   const noticesOf = (notices as Table<(result: unknown) => readonly Notice[]>)[area]?.[name];
-  return lane(area).commit(async (handle) => {
-    const result = await query(handle.transaction, ...args);
-    handle.notices.push(...(noticesOf?.(result) ?? []));
+  return writing().commit(area, async (transaction, tell) => {
+    const result = await query(transaction, ...args);
+    for (const notice of noticesOf?.(result) ?? []) tell(notice);
     return result;
   });
 }
@@ -199,14 +133,10 @@ const calls = {
         return write(find(prunes, area, group), area, group, args);
     }
   },
-  counts() {
-    const each = [...lanes.values()].map(({ counts }) => counts);
-    const sum = (of: (counts: CommitCounts) => number): number => each.reduce((total, counts) => total + of(counts), 0);
-    return { transactions: sum(({ transactions }) => transactions), writes: sum((counts) => counts.writes) };
-  },
+  counts: () => writing().counts,
   async close() {
     health.close();
-    await Promise.all([...lanes.values()].map((commits) => commits.idle()));
+    await lanes?.idle();
     await engine?.close();
     engine = undefined;
   },
