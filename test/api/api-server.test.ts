@@ -183,7 +183,8 @@ describe('the stream of events', () => {
     const { answer, read } = await stream();
     await vi.waitUntil(() => read.text !== '');
     rig.clock.advance(15_000);
-    await vi.waitUntil(() => read.text.includes(': alive'));
+    await vi.waitUntil(() => read.text.includes('alive'));
+    expect(read.text).toMatch(/\n: alive\n\n$/);
     answer.destroy();
   });
 

@@ -77,7 +77,7 @@ describe('boots', () => {
     const first = await rig.ask('GET', '/boots?machine=post01&limit=3', { as: 'viewer' });
     const { items, nextCursor } = first.json() as { items: { id: string }[]; nextCursor: string };
     expect(items.map(({ id }) => id)).toEqual(['boot-5', 'boot-4', 'boot-3']);
-    const second = (await rig.ask('GET', `/boots?machine=post01&limit=3&cursor=${nextCursor}`)).json() as { items: { id: string }[] };
+    const second = (await rig.ask('GET', `/boots?machine=post01&limit=3&cursor=${nextCursor}`)).json<{ items: { id: string }[] }>();
     expect(second.items.map(({ id }) => id)).toEqual(['boot-2', 'boot-1']);
     expect((await rig.ask('GET', '/boots?state=stuck')).json()).toMatchObject({
       items: [{ id: 'boot-5', state: 'stuck', reason: 'waits for the menu', lastStage: 'loader' }],
@@ -128,7 +128,7 @@ describe('events', () => {
     expect(answer.json()).toMatchObject({
       items: [{ kind: 'machine.assigned', machine: 'post02', severity: 'info', detail: { by: 'token:admin-test', role: 'worker' } }],
     });
-    expect((answer.json() as { items: unknown[] }).items).toHaveLength(1);
+    expect(answer.json<{ items: unknown[] }>().items).toHaveLength(1);
   });
 
   it('come in pages, in both directions', async () => {
@@ -157,7 +157,7 @@ describe('the audit log', () => {
       body: { select: { names: ['post01', 'nobody'] }, role: 'gateway' },
       as: 'operator',
     });
-    const { items } = (await rig.ask('GET', '/audit?action=machine.assign&limit=2')).json() as { items: { object: string }[] };
+    const { items } = (await rig.ask('GET', '/audit?action=machine.assign&limit=2')).json<{ items: { object: string }[] }>();
     const both = items.toSorted((left, right) => left.object.localeCompare(right.object));
     const requestId = answer.headers['x-request-id'];
     expect(both).toMatchObject([
@@ -168,13 +168,13 @@ describe('the audit log', () => {
 
   it('has what was refused, with the reason', async () => {
     await rig.ask('POST', '/machines', { as: 'viewer', body: { name: 'x', nics: [{ mac: '52:54:00:00:00:66' }] } });
-    const { items } = (await rig.ask('GET', '/audit?actor=token:viewer-test')).json() as { items: object[] };
+    const { items } = (await rig.ask('GET', '/audit?actor=token:viewer-test')).json<{ items: object[] }>();
     expect(items[0]).toMatchObject({ action: 'machine.create', outcome: 'refused', detail: { status: 403 } });
   });
 
   it('comes in pages, newest first', async () => {
     const first = (await rig.ask('GET', '/audit?limit=1')).json() as { items: { id: number }[]; nextCursor: string };
-    const second = (await rig.ask('GET', `/audit?limit=1&cursor=${first.nextCursor}`)).json() as { items: { id: number }[] };
+    const second = (await rig.ask('GET', `/audit?limit=1&cursor=${first.nextCursor}`)).json<{ items: { id: number }[] }>();
     expect(second.items[0]?.id).toBeLessThan(first.items[0]?.id ?? 0);
   });
 
@@ -210,7 +210,7 @@ describe('leases', () => {
         { address: '192.168.0.10', state: 'bound' },
       ],
     });
-    const { nextCursor } = answer.json() as { nextCursor: string };
+    const { nextCursor } = answer.json<{ nextCursor: string }>();
     expect((await rig.ask('GET', `/leases?limit=2&cursor=${nextCursor}`)).json()).toMatchObject({ items: [{ address: '192.168.0.110' }] });
     expect((await rig.ask('GET', '/leases?state=expired&machine=post02&subnet=lab&mac=5254.0000.0002')).json()).toMatchObject({
       items: [{}],
@@ -262,7 +262,7 @@ describe('images and tasks', () => {
     Object.assign(rig.plane.images, {
       verify: (_ref: unknown, _progress: unknown, signal: AbortSignal) => (signal.addEventListener('abort', () => resolve([])), promise),
     });
-    const { id } = (await rig.ask('POST', '/images/dom0@1:verify')).json() as { id: string };
+    const { id } = (await rig.ask('POST', '/images/dom0@1:verify')).json<{ id: string }>();
     expect((await rig.ask('POST', `/tasks/${id}:cancel`)).json()).toMatchObject({ state: 'cancelled', reason: 'it was cancelled' });
   });
 

@@ -15,7 +15,8 @@ function seenWaiting(): void {
   rig.unknown.seen(client, { name: 'lab' }, rig.clock.now());
 }
 
-const names = (answer: { json(): unknown }): string[] => (answer.json() as { items: { name: string }[] }).items.map(({ name }) => name);
+const names = (answer: Awaited<ReturnType<ApiRig['ask']>>): string[] =>
+  answer.json<{ items: { name: string }[] }>().items.map(({ name }) => name);
 
 describe('machines', () => {
   it('are listed with their state, its reason and its time (INTERFACES REST 10)', async () => {
@@ -165,7 +166,7 @@ describe('machines', () => {
   it('say what they would boot and why, each value with its origin', async () => {
     const answer = await rig.ask('GET', '/machines/post01:explain', { as: 'viewer' });
     expect(answer.json()).toMatchObject({ machine: 'post01', known: true, decision: { kind: 'boot' } });
-    const { values } = answer.json() as { values: { name: string }[] };
+    const { values } = answer.json<{ values: { name: string }[] }>();
     expect(values.find(({ name }) => name === 'profile')).toMatchObject({ value: 'dom0', origin: 'machine', object: 'machine/post01' });
     expect((await rig.ask('GET', '/machines/nobody:explain')).statusCode).toBe(404);
   });
@@ -174,7 +175,7 @@ describe('machines', () => {
     const all = await rig.ask('GET', '/machines/post01/files', { as: 'viewer' });
     expect(all.json()).toMatchObject({ profile: 'dom0', files: [{ path: '/grub/post01.conf', template: 'menu.lst', kind: 'rendered' }] });
     const one = await rig.ask('GET', '/machines/post01/files?path=menu.lst');
-    expect((one.json() as { files: { text: string }[] }).files[0]?.text).toContain('<boot-token>');
+    expect(one.json<{ files: { text: string }[] }>().files[0]?.text).toContain('<boot-token>');
     expect((await rig.ask('GET', '/machines/post01/files?path=/etc/passwd')).statusCode).toBe(404);
   });
 });

@@ -10,6 +10,10 @@ afterAll(async () => {
 });
 const machine = (name: string, mac: string) => ({ name, nics: [{ mac }] });
 
+function failing(): never {
+  throw new Error('disk /dev/secret is on fire');
+}
+
 describe('a problem', () => {
   const json = { 'content-type': 'application/json' };
 
@@ -40,7 +44,7 @@ describe('a problem', () => {
   });
 
   it('is explained at its own address', async () => {
-    const { type } = (await rig.ask('GET', '/profiles/nothing')).json() as { type: string };
+    const { type } = (await rig.ask('GET', '/profiles/nothing')).json<{ type: string }>();
     expect((await rig.ask('GET', type, { as: 'nobody' })).json()).toMatchObject({
       kind: 'not-found',
       title: 'There is no such thing',
@@ -49,17 +53,13 @@ describe('a problem', () => {
   });
 
   it('of ours tells nothing of the inside; the log has it under the request id', async () => {
-    const { list } = rig.plane.leases;
-    Object.assign(rig.plane.leases, {
-      list: () => {
-        throw new Error('disk /dev/secret is on fire');
-      },
-    });
+    const list = rig.plane.leases.list.bind(rig.plane.leases);
+    Object.assign(rig.plane.leases, { list: failing });
     const answer = await rig.ask('GET', '/leases');
     Object.assign(rig.plane.leases, { list });
     expect(answer.statusCode).toBe(500);
     expect(answer.body).not.toMatch(/secret|fire|\.ts/);
-    const { requestId } = answer.json() as { requestId: string };
+    const { requestId } = answer.json<{ requestId: string }>();
     const line = rig.log.lines.find(({ level, fields }) => level === 'error' && fields['requestId'] === requestId);
     expect(String(line?.fields['err'])).toContain('on fire');
   });
@@ -83,7 +83,7 @@ describe('Idempotency-Key', () => {
     expect([first.statusCode, again.statusCode]).toEqual([201, 201]);
     expect(again.body).toBe(first.body);
     expect(again.headers).toMatchObject({ 'idempotency-replayed': 'true', etag: first.headers['etag'], location: '/api/v1/machines/once' });
-    const { items } = (await rig.ask('GET', '/audit?object=machine/once')).json() as { items: unknown[] };
+    const { items } = (await rig.ask('GET', '/audit?object=machine/once')).json<{ items: unknown[] }>();
     expect(items).toHaveLength(1);
   });
 
@@ -102,12 +102,12 @@ describe('Idempotency-Key', () => {
       keyed('k3', machine('race', '52:54:00:00:04:04')),
       keyed('k3', machine('race', '52:54:00:00:04:04')),
     ]);
-    const statuses = [first.statusCode, second.statusCode].sort();
+    const statuses = [first.statusCode, second.statusCode].toSorted((left, right) => left - right);
     expect([
       [201, 201],
       [201, 409],
     ]).toContainEqual(statuses);
-    const { items } = (await rig.ask('GET', '/audit?object=machine/race')).json() as { items: { outcome: string }[] };
+    const { items } = (await rig.ask('GET', '/audit?object=machine/race')).json<{ items: { outcome: string }[] }>();
     expect(items.filter(({ outcome }) => outcome === 'done')).toHaveLength(1);
   });
 

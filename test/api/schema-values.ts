@@ -89,6 +89,7 @@ function rightValue(schema: JsonSchema, named: Readonly<Record<string, JsonSchem
       return fc.double();
     case 'boolean':
       return fc.boolean();
+    case undefined:
     default:
       return junk;
   }

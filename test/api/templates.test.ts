@@ -30,7 +30,7 @@ async function change(action: string, body?: object, headers: Record<string, str
 describe('templates', () => {
   it('are listed with who uses them, shipped ones as version 0', async () => {
     const answer = await rig.ask('GET', '/templates', { as: 'viewer' });
-    const { items } = answer.json() as { items: { name: string }[] };
+    const { items } = answer.json<{ items: { name: string }[] }>();
     expect(items.find(({ name }) => name === 'menu.lst')).toMatchObject({
       published: 0,
       shipped: true,
@@ -54,7 +54,7 @@ describe('templates', () => {
     });
     // One way out: look at theirs, and put one's own over it.
     const diff = await rig.ask('GET', '/templates/menu.lst:diff?from=shipped&to=draft');
-    expect((diff.json() as { diff: string }).diff).toContain('+# edited');
+    expect(diff.json<{ diff: string }>().diff).toContain('+# edited');
     expect((await put(edited, await rig.etag('/templates/menu.lst'))).statusCode).toBe(200);
   });
 
@@ -87,7 +87,7 @@ describe('templates', () => {
     const answer = await change('publish', { note: 'a remark' });
     expect(answer.json()).toMatchObject({ written: true, template: { published: 1, edited: true, text: edited }, check: { renders: 2 } });
     const files = await rig.ask('GET', '/machines/post01/files?path=menu.lst');
-    expect((files.json() as { files: { text: string }[] }).files[0]?.text).toMatch(/^# edited/);
+    expect(files.json<{ files: { text: string }[] }>().files[0]?.text).toMatch(/^# edited/);
     expect((await rig.ask('GET', '/templates/menu.lst/versions')).json()).toMatchObject({
       items: [{ version: 1, author: 'token:admin-test', note: 'a remark', origin: 'edit' }],
     });

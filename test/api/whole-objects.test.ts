@@ -22,7 +22,7 @@ describe('profiles and subnets', () => {
 
   it('are listed by name in pages', async () => {
     const first = await rig.ask('GET', '/profiles?limit=1&total=true');
-    const { nextCursor } = first.json() as { nextCursor: string };
+    const { nextCursor } = first.json<{ nextCursor: string }>();
     expect(first.json()).toMatchObject({ items: [{ name: 'dom0' }], total: 2 });
     expect((await rig.ask('GET', `/profiles?limit=1&cursor=${nextCursor}`)).json()).toMatchObject({ items: [{ name: 'installer' }] });
     expect((await rig.ask('GET', '/profiles?q=inst')).json()).toMatchObject({ items: [{ name: 'installer' }] });
@@ -44,7 +44,7 @@ describe('profiles and subnets', () => {
         rig.ask('PUT', '/profiles/installer', { body: { ...installer, loaders: { bios } }, headers: { 'if-match': etag } }),
       ),
     );
-    expect([first?.statusCode, second?.statusCode].sort()).toEqual([200, 412]);
+    expect([first?.statusCode, second?.statusCode].toSorted((left = 0, right = 0) => left - right)).toEqual([200, 412]);
     const refused = [first, second].find((answer) => answer?.statusCode === 412);
     expect(refused?.json()).toMatchObject({ current: [{ object: 'profile/installer', revision: 2, updatedBy: 'token:admin-test' }] });
   });
