@@ -73,6 +73,7 @@ export class LeaseBook {
 
   /** Takes effect at once. Leases stay, also those of no subnet; pools are those of the subnets as they are now. */
   setSubnets(subnets: readonly Subnet[]): void {
+    if (subnets === this.#subnets) return;
     this.#subnets = subnets;
     this.#supply.setSubnets(subnets);
   }

@@ -5,12 +5,14 @@ import { LeaseBook } from '../../src/dhcp/lease-book.ts';
 import { silentLog } from '../../src/log.ts';
 import { formatIpv4, ipv4Number, type Ipv4 } from '../../src/model/ipv4.ts';
 import type { Mac } from '../../src/model/mac.ts';
+import type { Subnet } from '../../src/model/subnet.ts';
 import { HeldStore, lab, ScriptedAdvisor } from './lan-fixture.ts';
 
 type Step =
   | { readonly kind: 'discover' | 'request' | 'release' | 'decline' | 'renew'; readonly client: number }
   | { readonly kind: 'grab'; readonly client: number; readonly address: number }
   | { readonly kind: 'live'; readonly address: number }
+  | { readonly kind: 'pool'; readonly first: number; readonly count: number }
   | { readonly kind: 'probe' | 'wait' | 'restart' };
 
 const client = fc.nat(6);
@@ -19,6 +21,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ kind: fc.constantFrom('discover', 'request', 'release', 'decline', 'renew'), client }),
   fc.record({ kind: fc.constant('grab'), client, address }),
   fc.record({ kind: fc.constant('live'), address }),
+  fc.record({ kind: fc.constant('pool'), first: fc.nat(3), count: fc.nat(4) }),
   fc.record({ kind: fc.constantFrom('probe', 'wait', 'restart') }),
 );
 
@@ -29,14 +32,15 @@ class Farm {
   readonly rights = new ScriptedAdvisor();
   readonly faults: string[] = [];
   readonly held = new Map<Ipv4, { readonly mac: Mac; readonly untilMs: number }>();
+  subnet: Subnet = lab;
   book = this.#open();
 
   #open(): LeaseBook {
-    return new LeaseBook({ store: this.store, subnets: [lab], clock: this.clock, log: silentLog });
+    return new LeaseBook({ store: this.store, subnets: [this.subnet], clock: this.clock, log: silentLog });
   }
 
   async take(mac: Mac, number: number, state: 'selecting' | 'renewing' | 'init-reboot'): Promise<void> {
-    if (this.book.claim(mac, lab, number, state, this.rights).kind !== 'grant') return;
+    if (this.book.claim(mac, this.subnet, number, state, this.rights).kind !== 'grant') return;
     const text = formatIpv4(number);
     const other = this.held.get(text);
     const isNew = other?.mac !== mac;
@@ -46,7 +50,7 @@ class Farm {
       if (isNew && this.rights.live.has(text)) this.faults.push(`${text} is live, and given to ${mac}`);
       if (this.rights.isReserved(text)) this.faults.push(`${text} is reserved, and given to ${mac}`);
     }
-    const granted = await this.book.grant(mac, lab, number);
+    const granted = await this.book.grant(mac, this.subnet, number);
     if (granted.kind === 'taken') return;
     const { lease } = granted;
     for (const [own, holder] of this.held) if (holder.mac === mac) this.held.delete(own);
@@ -58,10 +62,10 @@ class Farm {
     const own = this.book.addressOf(mac);
     switch (action.kind) {
       case 'discover':
-        this.book.offer(mac, lab, undefined, this.rights);
+        this.book.offer(mac, this.subnet, undefined, this.rights);
         return;
       case 'request': {
-        const offered = this.book.offeredAddress(mac, lab);
+        const offered = this.book.offeredAddress(mac, this.subnet);
         if (offered !== undefined) await this.take(mac, offered, 'selecting');
         return;
       }
@@ -74,16 +78,21 @@ class Farm {
         if (own !== undefined && this.book.release(mac, ipv4Number(own))) this.held.delete(own);
         return;
       case 'decline':
-        if (own !== undefined && this.book.decline(mac, lab, ipv4Number(own))) this.held.delete(own);
+        if (own !== undefined && this.book.decline(mac, this.subnet, ipv4Number(own))) this.held.delete(own);
         return;
       case 'live': {
         const text = formatIpv4(ipv4Number('10.0.0.100') + action.address);
         if (!this.rights.live.delete(text)) this.rights.live.add(text);
         return;
       }
+      case 'pool': {
+        const first = ipv4Number('10.0.0.100') + action.first;
+        this.subnet = { ...lab, pool: { first: formatIpv4(first), last: formatIpv4(first + action.count) } };
+        return this.book.setSubnets([this.subnet]);
+      }
       case 'probe':
-        for (const number of this.book.toProbe(lab, 2, this.rights))
-          this.book.probed(lab, number, this.rights.live.has(formatIpv4(number)));
+        for (const number of this.book.toProbe(this.subnet, 2, this.rights))
+          this.book.probed(this.subnet, number, this.rights.live.has(formatIpv4(number)));
         return;
       case 'wait':
         return this.clock.advance(25 * 60_000);
