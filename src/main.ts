@@ -8,6 +8,7 @@ const commands: CommandTable = {
   serve: async () => (await import('./cli/serve.ts')).addServeCommand,
   config: async () => (await import('./cli/config.ts')).addConfigCommands,
   image: async () => (await import('./cli/image.ts')).addImageCommands,
+  status: async () => (await import('./cli/status.ts')).addStatusCommand,
   machine: async () => (await import('./cli/machine.ts')).addMachineCommands,
   profile: async () => (await import('./cli/object.ts')).addProfileCommands,
   subnet: async () => (await import('./cli/object.ts')).addSubnetCommands,

@@ -1,5 +1,5 @@
 import type { BulkResult } from '../api/schemas/bulk.ts';
-import type { MachineResource, Selection } from '../api/schemas/machine.ts';
+import type { Bulk, MachineResource, Selection } from '../api/schemas/machine.ts';
 import type { ApiClient } from './api-client.ts';
 import { CliError } from './cli-error.ts';
 import { confirm } from './confirmation.ts';
@@ -57,9 +57,10 @@ async function send(
   { action, body }: BulkChange,
   dryRun: boolean,
 ): Promise<BulkResult> {
+  const wanted: Bulk = { select, ...(atomic === true && { atomic }) };
   const { body: result } = await api.post<BulkResult>(`/machines:${action}`, {
     ...(dryRun && { query: { dryRun: true } }),
-    body: { select, ...(atomic === true && { atomic }), ...body },
+    body: { ...wanted, ...body },
   });
   if (result.items.length === 0)
     throw new CliError('notFound', `no machine fits ${describeSelection(select)}`, 'virtdom machine list shows all');

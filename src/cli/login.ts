@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { SessionResource } from '../api/schemas/session.ts';
+import type { Login, SessionResource } from '../api/schemas/session.ts';
 import { formatApiAddress, isPrivate } from './api-address.ts';
 import { ApiClient } from './api-client.ts';
 import { ApiProblem } from './api-problem.ts';
@@ -72,7 +72,7 @@ async function login(terminal: Terminal, given: string | undefined, options: Log
   const password = await readPassword(terminal, `Password for ${user}`, { fromStdin: options.passwordStdin === true, twice: false });
   const api = new ApiClient(address);
   try {
-    const { body, headers } = await api.post<SessionResource>('/session', { body: { name: user, password } });
+    const { body, headers } = await api.post<SessionResource>('/session', { body: { name: user, password } satisfies Login });
     const [cookie = ''] = (headers['set-cookie'] ?? []).map((each) => each.split(';', 1)[0] ?? '');
     const environment = terminal.environment ?? {};
     keepCredential(server, { kind: 'session', cookie }, environment);

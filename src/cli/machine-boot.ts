@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { MachineResource } from '../api/schemas/machine.ts';
+import type { BulkBoot, MachineResource } from '../api/schemas/machine.ts';
 import { apiPath } from './api-client.ts';
 import type { ApiClient } from './api-client.ts';
 import { changeMachines } from './bulk-change.ts';
@@ -50,7 +50,7 @@ async function boot(terminal: Terminal, api: ApiClient, names: readonly string[]
   if (once !== undefined) {
     chosen = await changeMachines(terminal, api, names, options, {
       action: 'boot',
-      body: { profile: once },
+      body: { profile: once } satisfies Partial<BulkBoot>,
       verb: `boot ${once} once on`,
       done: `boots ${once} next`,
     });

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Assignment, MachinePatch, MachineResource } from '../api/schemas/machine.ts';
+import type { Assignment, BulkAssign, BulkIgnore, MachinePatch, MachineResource } from '../api/schemas/machine.ts';
 import { apiPath } from './api-client.ts';
 import type { ApiClient } from './api-client.ts';
 import { changeMachines, describeAssignment } from './bulk-change.ts';
@@ -36,11 +36,11 @@ Examples:
 
   bulk('ignore [machine...]', 'answer machines no more, whatever they ask for')
     .addHelpText('after', selectionHelp)
-    .action(change({ action: 'ignore', body: { ignored: true }, verb: 'ignore', done: 'ignored' }));
+    .action(change({ action: 'ignore', body: { ignored: true } satisfies Partial<BulkIgnore>, verb: 'ignore', done: 'ignored' }));
 
   bulk('unignore [machine...]', 'answer machines again')
     .addHelpText('after', selectionHelp)
-    .action(change({ action: 'ignore', body: { ignored: false }, verb: 'answer', done: 'answered again' }));
+    .action(change({ action: 'ignore', body: { ignored: false } satisfies Partial<BulkIgnore>, verb: 'answer', done: 'answered again' }));
 
   bulk('delete [machine...]', 'delete machines and their leases; asks first')
     .addHelpText('after', selectionHelp)
@@ -79,7 +79,7 @@ interface AssignOptions extends SelectionOptions {
 async function assign(terminal: Terminal, api: ApiClient, names: readonly string[], options: AssignOptions): Promise<void> {
   const { name, profile, role, setLabel } = options;
   const labels = setLabel === undefined ? undefined : Object.fromEntries(setLabel.map(readLabel));
-  const assignment: Assignment = {
+  const assignment: Assignment & Partial<BulkAssign> = {
     ...(profile !== undefined && { profile }),
     ...(role !== undefined && { role }),
     ...(labels && { labels }),

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { ExportResult } from '../api/schemas/apply.ts';
+import type { MachineCreate } from '../api/schemas/machine.ts';
 import { isRecord } from '../documents/check-shape.ts';
 import { apiPath } from './api-client.ts';
 import type { ApiClient } from './api-client.ts';
@@ -52,7 +53,7 @@ async function createObject(terminal: Terminal, api: ApiClient, kind: ObjectKind
   const name = given.length > 1 ? (given[0] as string | undefined) : undefined;
   const objects =
     options.file === undefined ? [] : oneOfKind(readWrittenObjects(await readText(terminal, options.file), options.file), kind);
-  const fields = objects[0]?.document ?? machineFrom(name, options, kind);
+  const fields: Readonly<Record<string, unknown>> = objects[0]?.document ?? { ...machineFrom(name, options, kind) };
   await blamingLines(objects, () =>
     api.post(collections[kind], { body: withoutKind(fields), ...(options.dryRun === true && { query: { dryRun: true } }) }),
   );
@@ -60,7 +61,7 @@ async function createObject(terminal: Terminal, api: ApiClient, kind: ObjectKind
   if (options.dryRun === true) terminal.error('dry run: nothing was added\n');
 }
 
-function machineFrom(name: string | undefined, { mac, address, profile, role }: CreateOptions, kind: ObjectKind): Record<string, unknown> {
+function machineFrom(name: string | undefined, { mac, address, profile, role }: CreateOptions, kind: ObjectKind): MachineCreate {
   if (kind !== 'Machine') throw new CliError('usage', `say which file the ${kind.toLowerCase()} stands in: -f FILE`);
   if (name === undefined || mac === undefined) throw new CliError('usage', 'say a name and --mac, or -f FILE');
   return {

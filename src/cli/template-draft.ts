@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { TemplateResource } from '../api/schemas/template.ts';
+import type { DraftWrite, TemplateResource } from '../api/schemas/template.ts';
 import { apiPath } from './api-client.ts';
 import type { ApiClient } from './api-client.ts';
 import { ApiProblem } from './api-problem.ts';
@@ -71,6 +71,6 @@ async function edit(terminal: Terminal, api: ApiClient, name: string): Promise<v
 }
 
 async function saveDraft(api: ApiClient, name: string, text: string, ifMatch: string | undefined): Promise<string> {
-  await api.request('PUT', apiPath`/templates/${name}/draft`, { ifMatch, body: { text } });
+  await api.request('PUT', apiPath`/templates/${name}/draft`, { ifMatch, body: { text } satisfies DraftWrite });
   return printable(`draft of ${name} kept; to serve it: virtdom template publish ${name}`);
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { PublishRequest, PublishResult, TemplateResource } from '../api/schemas/template.ts';
+import type { PublishRequest, PublishResult, RestoreRequest, RollbackRequest, TemplateResource } from '../api/schemas/template.ts';
 import { apiPath } from './api-client.ts';
 import type { ApiClient } from './api-client.ts';
 import { formatTime, parseSeconds } from './duration.ts';
@@ -50,9 +50,10 @@ Examples:
   changing('rollback <template>', 'make the text of an earlier version the newest one')
     .option('--to <version>', 'which version; 0 or shipped is the shipped file; without it the one before', parseVersion)
     .action(
-      asking(terminal, (api, name: string, options: ChangeOptions) =>
-        change(terminal, api, name, 'rollback', { ...noteAndForce(options), ...(options.to !== undefined && { to: options.to }) }, options),
-      ),
+      asking(terminal, (api, name: string, options: ChangeOptions) => {
+        const body: RollbackRequest = { ...noteAndForce(options), ...(options.to !== undefined && { to: options.to }) };
+        return change(terminal, api, name, 'rollback', body, options);
+      }),
     );
 
   changing('restore <template>', 'serve the shipped file again; asks first')
@@ -65,7 +66,7 @@ Examples:
     );
 }
 
-function noteAndForce({ note, force }: ChangeOptions): { readonly note?: string; readonly force?: boolean } {
+function noteAndForce({ note, force }: ChangeOptions): RestoreRequest {
   return { ...(note !== undefined && { note }), ...(force === true && { force }) };
 }
 
@@ -74,7 +75,7 @@ async function change(
   api: ApiClient,
   name: string,
   action: 'publish' | 'confirm' | 'rollback' | 'restore',
-  body: object,
+  body: PublishRequest | RollbackRequest | RestoreRequest,
   { dryRun }: ChangeOptions,
 ): Promise<void> {
   const { etag } = await api.get<TemplateResource>(apiPath`/templates/${name}`);

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { MachineFiles } from '../api/schemas/machine.ts';
 import type {
   CheckResult,
+  RenderRequest,
   RenderResult,
   TemplateDiff,
   TemplateResource,
@@ -113,10 +114,8 @@ interface RenderOptions {
 async function render(terminal: Terminal, api: ApiClient, name: string, { machine, file, version }: RenderOptions): Promise<void> {
   if (name.startsWith('/')) return renderPath(terminal, api, name, machine);
   const text = file === undefined ? undefined : await readText(terminal, file);
-  const { body } = await api.post<RenderResult>(apiPath`/templates/${name}:render`, {
-    query: { machine },
-    body: { ...(text !== undefined && { text }), ...(version !== undefined && { version }) },
-  });
+  const wanted: RenderRequest = { ...(text !== undefined && { text }), ...(version !== undefined && { version }) };
+  const { body } = await api.post<RenderResult>(apiPath`/templates/${name}:render`, { query: { machine }, body: wanted });
   if (body.text !== undefined) writeText(terminal, body.text);
   const others = body.files.filter(({ path }) => path !== body.path);
   if (others.length > 0) terminal.error(`${printable(`it is also part of ${others.map(({ path }) => path).join(', ')}`)}\n`);

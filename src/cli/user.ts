@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import type { UserPatch, UserResource } from '../api/schemas/user.ts';
+import type { UserCreate, UserPatch, UserResource } from '../api/schemas/user.ts';
 import type { SessionResource } from '../api/schemas/session.ts';
 import { apiPath } from './api-client.ts';
 import type { ApiClient } from './api-client.ts';
@@ -34,6 +34,11 @@ const userView: View<UserResource> = {
 
 function roleOption(): Option {
   return new Option('--role <role>', 'what they may do').choices(roles);
+}
+
+interface CreateOptions {
+  readonly role: Role;
+  readonly passwordStdin?: true;
 }
 
 interface SetOptions {
@@ -70,9 +75,10 @@ export function addUserCommands(program: Command, terminal: Terminal): void {
     .option(...passwordStdin)
     .addHelpText('after', '\nExample:\n  virtdom user create anna --role operator')
     .action(
-      asking(terminal, async (api, name: string, options: SetOptions) => {
+      asking(terminal, async (api, name: string, options: CreateOptions) => {
         const password = await readPassword(terminal, `Password for ${name}`, { fromStdin: options.passwordStdin === true, twice: true });
-        const { body } = await api.post<UserResource>('/users', { body: { name, role: options.role, password } });
+        const wanted: UserCreate = { name, role: options.role, password };
+        const { body } = await api.post<UserResource>('/users', { body: wanted });
         terminal.out(`${body.name} added (${body.role})\n`);
       }),
     );

@@ -178,6 +178,21 @@ describe('the connection to the service', () => {
     expect((await run(['machine', 'get', 'b'])).error).toContain('virtdom: the service answered 502: <html>');
   });
 
+  it('ends with 1 where the service is not well', async () => {
+    const health = {
+      state: 'degraded',
+      reason: 'no events are written',
+      since: '2026-03-01T11:00:00Z',
+      version: '0.1.0',
+      uptimeSeconds: 7300,
+    };
+    service.on('GET /health', { body: health });
+    expect(await run(['status', '-o', 'wide'])).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('degraded  0.1.0    2h  no events'),
+    });
+  });
+
   it('follows the cursor to the last page, and stops at the limit', async () => {
     service.on('GET /machines', ({ query }) => {
       const at = Number(query['cursor'] ?? 0);

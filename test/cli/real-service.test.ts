@@ -35,7 +35,8 @@ describe('the commands and the service', () => {
   const overNetwork = () => ({ VIRTDOM_SERVER: `http://127.0.0.1:${server.port}`, XDG_CONFIG_HOME: folder });
   const parsed = async (words: string): Promise<unknown> => JSON.parse(await good(words));
 
-  it('is admin on the socket', async () => {
+  it('is admin on the socket, and well', async () => {
+    expect(await good('status')).toMatch(/^state: +ok: /);
     expect(await parsed('whoami -o json')).toMatchObject({ via: 'socket', role: 'admin' });
   });
 

@@ -9,6 +9,7 @@ import { addMachineCommands } from '../../src/cli/machine.ts';
 import { addProfileCommands, addSubnetCommands } from '../../src/cli/object.ts';
 import { runProgram } from '../../src/cli/program.ts';
 import type { CommandTable } from '../../src/cli/program.ts';
+import { addStatusCommand } from '../../src/cli/status.ts';
 import { addTaskCommands } from '../../src/cli/task.ts';
 import { addTemplateCommands } from '../../src/cli/template.ts';
 import type { Terminal } from '../../src/cli/terminal.ts';
@@ -33,6 +34,7 @@ const adders = {
   login: addLoginCommand,
   logout: addLogoutCommand,
   whoami: addWhoamiCommand,
+  status: addStatusCommand,
   image: addImageCommands,
 };
 
