@@ -4,11 +4,12 @@ import type { AuditEntry } from '../events/audit-store.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
+import { Breath } from '../machines/breath.ts';
 import { isDryRun } from './idempotency.ts';
 import type { AuditNote } from './request-context.ts';
 
 export interface AuditTrailParts {
-  readonly audit: () => Pick<AuditLog, 'record'>;
+  readonly audit: () => Pick<AuditLog, 'recordAll'>;
   readonly events: () => Pick<EventLog, 'append'>;
   readonly clock: Clock;
   readonly log: Log;
@@ -46,12 +47,14 @@ export function keepAuditTrail(app: FastifyInstance, { audit, events, clock, log
     if (!isToBeTold(request, reply)) return payload;
     const entries = entriesOf(request, reply, payload);
     try {
-      await Promise.all(entries.map((entry) => audit().record(entry)));
+      await audit().recordAll(entries);
     } catch (error) {
       // The change is done: to answer that it failed would be wrong. The log has it at least.
       log.error({ err: error, requestId: request.id, entries }, 'the audit log could not be written');
     }
+    const breath = new Breath();
     for (const { action, object, actor, detail, outcome } of entries) {
+      await breath.take();
       const kind = eventKinds[action];
       if (kind === undefined || outcome !== 'done') continue;
       const machine = object.startsWith('machine/') ? object.slice('machine/'.length) : undefined;
@@ -67,11 +70,11 @@ export function keepAuditTrail(app: FastifyInstance, { audit, events, clock, log
   });
 }
 
-/** Of strangers only tries to log in and to set up are told, which are limited: nobody fills the disk without an account. */
 function isToBeTold(request: FastifyRequest, reply: FastifyReply): boolean {
   const { action, reads } = request.routeOptions.config;
   if (action === undefined || reads === true || isDryRun(request) || reply.hasHeader('idempotency-replayed')) return false;
-  return request.actor !== undefined || action.startsWith('session.') || action.startsWith('setup.');
+  // Of strangers only wrong passwords are told, which the limit of log-ins limits: nobody fills the disk without an account.
+  return request.actor !== undefined || reply.statusCode < 400 || (action === 'session.login' && reply.statusCode === 401);
 }
 
 function entriesOf(request: FastifyRequest, reply: FastifyReply, payload: unknown): Omit<AuditEntry, 'atMs'>[] {

@@ -26,6 +26,7 @@ import { ProblemError, problemBody, problemOf } from './problems.ts';
 import { RouteTable } from './route-table.ts';
 import { addRoutes } from './routes/all-routes.ts';
 import { eventResource } from './routes/event-resource.ts';
+import { shape } from './schemas/fields.ts';
 import { compileValidator } from './validation.ts';
 
 export interface ApiOptions {
@@ -55,6 +56,7 @@ export interface ApiParts {
   readonly version: string;
 }
 
+const noQuery = shape('Nothing.', {});
 const bodyLimit = 64 * 1024;
 const maxParamLength = 300;
 
@@ -84,7 +86,11 @@ export async function buildApi(plane: ControlPlane, options: ApiOptions = {}): P
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   app.removeContentTypeParser('text/plain');
   app.addContentTypeParser('application/merge-patch+json', { parseAs: 'string' }, app.getDefaultJsonParser('error', 'error'));
-  app.addHook('onRoute', (route) => table.add(route));
+  app.addHook('onRoute', (route) => {
+    table.add(route);
+    // Whoever asks a route for a dry run that has none must not get a wet one.
+    route.schema = { querystring: noQuery, ...route.schema };
+  });
   app.setErrorHandler(answerProblem);
   app.setNotFoundHandler((request, reply) => answerProblem(table.notFound(request.method, request.url), request, reply));
 
@@ -105,7 +111,10 @@ export async function buildApi(plane: ControlPlane, options: ApiOptions = {}): P
     );
   });
   app.addHook('preValidation', async (request) => {
-    if (request.routeOptions.config.emptyBody === true) request.body ??= {};
+    const { config, schema } = request.routeOptions;
+    if (config.emptyBody === true) request.body ??= {};
+    if (schema?.body === undefined && request.body !== undefined && !isEmpty(request.body))
+      throw new ProblemError('invalid-request', 'This route takes no body.');
   });
   await app.register(cookie);
   keepAuditTrail(app, { audit: () => plane.audit, events: () => plane.events, clock: plane.clock, log: plane.log });
@@ -130,6 +139,10 @@ export async function buildApi(plane: ControlPlane, options: ApiOptions = {}): P
       .type('application/problem+json; charset=utf-8')
       .send(JSON.stringify(problemBody(problem, pathOf(request.originalUrl), request.id)));
   }
+}
+
+function isEmpty(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && Object.keys(body).length === 0;
 }
 
 /** Without the query, which is of no use here and might hold anything. */

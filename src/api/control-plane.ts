@@ -32,7 +32,7 @@ export interface ControlPlane {
   readonly archive: Pick<AttemptArchive, 'page' | 'find'>;
   readonly templates: TemplateLibrary;
   readonly events: Pick<EventLog, 'append' | 'page' | 'subscribe' | 'newest'>;
-  readonly audit: Pick<AuditLog, 'record' | 'page'>;
+  readonly audit: Pick<AuditLog, 'recordAll' | 'page'>;
   readonly leases: LeaseList;
   readonly images: ImageCatalog;
   readonly accounts: AccountStore;

@@ -5,11 +5,16 @@ import type { Log } from '../log.ts';
 import type { IdempotencyStore, KeptAnswer } from './idempotency-store.ts';
 import { ProblemError } from './problems.ts';
 
+/** What many machines were told of may have megabytes. */
+const maxKeptCharacters = 256 * 1024;
 const keptHeaders = ['content-type', 'etag', 'location'] as const;
 const keepMs = 24 * 3_600_000;
 const pruneMs = 3_600_000;
 /** No request takes longer; who has no answer by then was broken off. */
 const brokenOffMs = 10 * 60_000;
+
+/** In place of an answer that is not kept. */
+const tooLong = { status: 0, headers: {}, body: '' } as const;
 
 export interface IdempotencyParts {
   readonly store: IdempotencyStore;
@@ -53,7 +58,9 @@ export function keepAnswers(app: FastifyInstance, { store, clock, log }: Idempot
     const headers = Object.fromEntries(
       keptHeaders.flatMap((name) => (reply.hasHeader(name) ? [[name, String(reply.getHeader(name))]] : [])),
     );
-    await store.finish({ ...kept, answer: { status: reply.statusCode, headers, body: typeof payload === 'string' ? payload : '' } });
+    const body = typeof payload === 'string' ? payload : '';
+    const isLong = body.length > maxKeptCharacters;
+    await store.finish({ ...kept, answer: isLong ? tooLong : { status: reply.statusCode, headers, body } });
     return payload;
   });
 
@@ -78,6 +85,11 @@ function answerAgain(first: KeptAnswer, now: KeptAnswer, reply: FastifyReply, no
     });
   }
   const { status, headers, body } = first.answer;
+  if (status === tooLong.status)
+    throw new ProblemError(
+      'conflict',
+      'The first request under this key was done; its answer was too long to be kept: look at what there is now.',
+    );
   return reply
     .code(status)
     .headers({ ...headers, 'idempotency-replayed': 'true' })

@@ -32,7 +32,6 @@ export class PasswordHasher {
   readonly #cost: PasswordCost;
   #running = 0;
   readonly #waiting: (() => void)[] = [];
-  #decoy: Promise<string> | undefined;
 
   constructor(cost: PasswordCost = defaultCost) {
     this.#cost = cost;
@@ -48,8 +47,10 @@ export class PasswordHasher {
 
   /** Without a hash it takes as long all the same, and says no: who asks learns nothing of which users there are. */
   async verify(password: string, phc: string | undefined): Promise<boolean> {
-    this.#decoy ??= this.hash(randomBytes(24).toString('base64'));
-    const kept = parsePhc(phc ?? (await this.#decoy));
+    const kept =
+      phc === undefined
+        ? { ...this.#cost, parallelism: lanes, nonce: randomBytes(nonceLength), tag: randomBytes(tagLength) }
+        : parsePhc(phc);
     const tag = await this.#derive(password, kept);
     return timingSafeEqual(tag, kept.tag) && phc !== undefined;
   }

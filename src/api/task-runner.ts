@@ -42,6 +42,8 @@ interface RunningTask {
 
 /** How often progress is written: who asks us gets the newest anyway. */
 const saveProgressMs = 1_000;
+/** Work that does not look at its signal is not waited for without end. */
+const cancelMs = 5_000;
 const pruneMs = 3_600_000;
 
 /** Work that goes on after its request was answered. */
@@ -116,12 +118,16 @@ export class TaskRunner {
     return (await this.#parts.store.page(page)).map((task) => this.#running.get(task.id)?.task ?? task);
   }
 
-  /** Asks a task to end; resolves when it has. `undefined` where it does not run here. */
+  /** Asks a task to end; resolves when it has, or after a while. `undefined` where it does not run here. */
   async cancel(id: string): Promise<Task | undefined> {
     const running = this.#running.get(id);
     if (running === undefined) return undefined;
+    running.task = { ...running.task, reason: 'it is being cancelled' };
     running.abort.abort();
-    await running.ended;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const patience = this.#parts.clock.after(cancelMs, resolve);
+    await Promise.race([running.ended, promise]);
+    patience.cancel();
     return running.task;
   }
 

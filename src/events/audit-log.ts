@@ -23,7 +23,13 @@ export class AuditLog {
 
   /** Durable when it resolves: wait for it before you answer. The time is ours. */
   record(entry: Omit<AuditEntry, 'atMs'>): Promise<void> {
-    return this.#parts.store.append([{ ...entry, atMs: this.#parts.clock.now() }]);
+    return this.recordAll([entry]);
+  }
+
+  /** Likewise for what one request did to many objects: in one transaction. */
+  recordAll(entries: readonly Omit<AuditEntry, 'atMs'>[]): Promise<void> {
+    const atMs = this.#parts.clock.now();
+    return this.#parts.store.append(entries.map((entry) => Object.assign({}, entry, { atMs })));
   }
 
   /** Newest first. */

@@ -55,6 +55,8 @@ export function addEventRoutes(app: Api, plane: ControlPlane, { streams, authent
   app.get(
     `${base}/events/stream`,
     {
+      // A HEAD would never end.
+      exposeHeadRoute: false,
       config: { access },
       schema: {
         operationId: 'streamEvents',

@@ -34,21 +34,20 @@ export function addLeaseRoutes(app: Api, plane: ControlPlane): void {
       const owners = ownersOf(plane.objects.current);
       const leases = plane.leases
         .list()
-        .map((lease) => leaseResource(lease, owners))
         .filter(
           (lease) =>
             (states === undefined || states.includes(lease.state)) &&
             (query.subnet === undefined || lease.subnet === query.subnet) &&
-            (query.machine === undefined || lease.machine === query.machine) &&
+            (query.machine === undefined || owners.get(lease.mac) === query.machine) &&
             (mac === undefined || lease.mac === mac) &&
-            holds(query.q, lease.address, lease.mac, lease.machine, lease.hostName),
+            holds(query.q, lease.address, lease.mac, owners.get(lease.mac), lease.hostName),
         );
-      const sort = query.sort ?? 'address';
-      return pageOfItems(leases, { ...query, sort }, ({ address }) => address, {
+      const page = pageOfItems(leases, { ...query, sort: query.sort ?? 'address' }, ({ address }) => address, {
         address: ({ address }) => parseIpv4(address) ?? 0,
-        expiresAt: ({ expiresAt }) => expiresAt,
-        grantedAt: ({ grantedAt }) => grantedAt,
+        expiresAt: ({ expiresMs }) => expiresMs,
+        grantedAt: ({ grantedMs }) => grantedMs,
       });
+      return { ...page, items: page.items.map((lease) => leaseResource(lease, owners)) };
     },
   );
 
@@ -97,8 +96,15 @@ function inUse(address: string): ProblemError {
   return new ProblemError('conflict', `${address} is in use: end it with force=true only where its client is gone.`);
 }
 
+const ownersBySnapshot = new WeakMap<ObjectSnapshot, ReadonlyMap<Mac, string>>();
+
+/** Gathered once for each state of the objects. */
 function ownersOf(snapshot: ObjectSnapshot): ReadonlyMap<Mac, string> {
-  return new Map(snapshot.machines.flatMap(({ name, nics }) => nics.map(({ mac }) => [mac, name] as const)));
+  const known = ownersBySnapshot.get(snapshot);
+  if (known !== undefined) return known;
+  const owners = new Map(snapshot.machines.flatMap(({ name, nics }) => nics.map(({ mac }) => [mac, name] as const)));
+  ownersBySnapshot.set(snapshot, owners);
+  return owners;
 }
 
 function leaseResource(lease: ReturnType<LeaseList['list']>[number], owners: ReadonlyMap<Mac, string>): LeaseResource {

@@ -1,5 +1,6 @@
 import type { SelectionOutcome } from '../../machines/machines.ts';
 import type { Selection as MachineSelection } from '../../machines/selection.ts';
+import { Breath } from '../../machines/breath.ts';
 import type { ItemResult } from '../../machines/bulk-change.ts';
 import type { FastifyRequest } from 'fastify';
 import type { Api } from '../build-api.ts';
@@ -126,7 +127,12 @@ async function bulk(
       errors: [{ pointer: `/select${outcome.pointer}`, detail: outcome.detail }],
     });
   const action = request.routeOptions.config.action ?? '';
-  const items = outcome.items.map((item) => itemResource(plane, item, request.id));
+  const items: BulkResult['items'] = [];
+  const breath = new Breath();
+  for (const item of outcome.items) {
+    await breath.take();
+    items.push(itemResource(plane, item, request.id));
+  }
   request.auditNotes = items.map(({ name, outcome: became, problem }) => ({
     action,
     object: objectKey('Machine', name),
