@@ -1,8 +1,18 @@
 import type { ApplyResult, DiffResult } from '../api/schemas/apply.ts';
 import { printable } from './printable.ts';
+import type { View } from './output.ts';
 import type { Terminal } from './terminal.ts';
 
 type ObjectChange = DiffResult['objects'][number];
+
+export const changeView: View<ObjectChange> = {
+  columns: [
+    { head: 'OBJECT', cell: objectTitle },
+    { head: 'OUTCOME', cell: ({ outcome }) => outcome },
+    { head: 'FIELDS', cell: ({ changes = [] }) => changes.map(({ pointer }) => pointer).join(',') },
+  ],
+  name: objectTitle,
+};
 
 /** A line for each object that is not as it was, and one that counts them. */
 export function summarizeChanges(terminal: Terminal, result: ApplyResult): void {

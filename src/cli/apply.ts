@@ -2,13 +2,14 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { ApplyResult, DiffResult, ExportResult } from '../api/schemas/apply.ts';
 import type { ApiClient } from './api-client.ts';
-import { describeChange, summarizeChanges } from './applied-changes.ts';
+import { changeView, describeChange, summarizeChanges } from './applied-changes.ts';
 import { CliError } from './cli-error.ts';
 import { confirm } from './confirmation.ts';
 import { blamingLines } from './document-problems.ts';
 import { readText, readWrittenObjects } from './document-source.ts';
 import type { WrittenObject } from './document-source.ts';
-import { writeText, yamlText } from './output.ts';
+import { outputOption, printItems, writeText, yamlText } from './output.ts';
+import type { OutputOptions, View } from './output.ts';
 import { asking, serviceCommand } from './service-command.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -30,8 +31,9 @@ export function addDiffCommand(program: Command, terminal: Terminal): void {
   serviceCommand(program, 'diff', 'say how the objects of a file differ from those that are there')
     .requiredOption('-f, --file <file>', 'objects as YAML or JSON; - for standard input')
     .option('--prune', 'also tell which objects the file does not hold')
+    .addOption(outputOption())
     .addHelpText('after', '\nEnds with 0 where they are the same, with 1 where they differ, with more where it cannot tell.')
-    .action(asking(terminal, (api, options: ApplyOptions) => diff(terminal, api, options)));
+    .action(asking(terminal, (api, options: ApplyOptions & OutputOptions) => diff(terminal, api, options)));
 }
 
 /** Adds `virtdom export`. */
@@ -39,6 +41,7 @@ export function addExportCommand(program: Command, terminal: Terminal): void {
   serviceCommand(program, 'export', 'print the objects as people wrote them, for virtdom apply')
     .addOption(new Option('--kind <kind>', 'only these').choices(Object.keys(kinds)))
     .option('--name <name>', 'only this one')
+    .addOption(outputOption().default('yaml'))
     .addHelpText('after', '\nExample:\n  virtdom export > lab.yaml')
     .action(asking(terminal, (api, options: ExportOptions) => exportObjects(terminal, api, options)));
 }
@@ -67,7 +70,7 @@ async function apply(terminal: Terminal, api: ApiClient, { file, prune, yes, dry
   summarizeChanges(terminal, await send(dryRun === true));
 }
 
-async function diff(terminal: Terminal, api: ApiClient, { file, prune }: ApplyOptions): Promise<void> {
+async function diff(terminal: Terminal, api: ApiClient, { file, prune, output }: ApplyOptions & OutputOptions): Promise<void> {
   let result: DiffResult;
   try {
     const objects = await readObjects(terminal, file);
@@ -76,7 +79,8 @@ async function diff(terminal: Terminal, api: ApiClient, { file, prune }: ApplyOp
   } catch (error) {
     throw notOne(error);
   }
-  for (const object of result.objects) if (object.outcome !== 'unchanged') writeText(terminal, describeChange(object));
+  if (output === 'table') for (const object of result.objects) writeText(terminal, describeChange(object));
+  else printItems(terminal, output, changeView, result.objects);
   if (result.same) terminal.error('no difference\n');
   else process.exitCode = 1;
 }
@@ -88,15 +92,26 @@ function notOne(error: unknown): unknown {
   return new CliError('usage', message, error instanceof CliError ? error.next : undefined, { cause: error });
 }
 
-interface ExportOptions {
+type ObjectDocument = ExportResult['documents'][number];
+
+const documentView: View<ObjectDocument> = {
+  columns: [
+    { head: 'KIND', cell: ({ kind }) => String(kind) },
+    { head: 'NAME', cell: ({ name }) => String(name) },
+  ],
+  name: ({ kind, name }) => `${String(kind).toLowerCase()}/${String(name)}`,
+};
+
+interface ExportOptions extends OutputOptions {
   readonly kind?: keyof typeof kinds;
   readonly name?: string;
 }
 
-async function exportObjects(terminal: Terminal, api: ApiClient, { kind, name }: ExportOptions): Promise<void> {
+async function exportObjects(terminal: Terminal, api: ApiClient, { kind, name, output }: ExportOptions): Promise<void> {
   const { body } = await api.get<ExportResult>('/objects:export', { kind: kind && kinds[kind], name });
   if (body.documents.length === 0 && name !== undefined) throw new CliError('notFound', `there is no object ${name}`);
-  writeText(terminal, body.documents.map((document) => yamlText(document)).join('---\n'));
+  if (output === 'yaml') writeText(terminal, body.documents.map((document) => yamlText(document)).join('---\n'));
+  else printItems(terminal, output, documentView, body.documents);
 }
 
 async function readObjects(terminal: Terminal, file: string): Promise<WrittenObject[]> {

@@ -89,7 +89,7 @@ async function change(
   const until = formatTime(template.trial?.until);
   const what = until === undefined ? '' : `, on trial: back at ${until} UTC unless confirmed with virtdom template confirm ${name}`;
   if (dryRun === true) terminal.error('dry run: nothing was changed\n');
-  else if (!written && action !== 'confirm') terminal.error(printable(`${name}: this very text is served already\n`.trimEnd()) + '\n');
+  else if (!written && action !== 'confirm') terminal.error(`${printable(`${name}: this very text is served already`)}\n`);
   else
     terminal.out(
       `${printable(`${name}: ${template.published === 0 ? 'the shipped file' : `version ${template.published}`} is served${what}`)}\n`,

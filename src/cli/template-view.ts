@@ -1,4 +1,11 @@
-import type { CheckResult, TemplateProblemResource, TemplateSummary, TemplateVersionSummary } from '../api/schemas/template.ts';
+import type {
+  CheckResult,
+  RenderResult,
+  TemplateDiff,
+  TemplateProblemResource,
+  TemplateSummary,
+  TemplateVersionSummary,
+} from '../api/schemas/template.ts';
 import { formatTime } from './duration.ts';
 import type { View } from './output.ts';
 import { printable } from './printable.ts';
@@ -32,6 +39,37 @@ export const versionView: View<TemplateVersionSummary> = {
   ],
   name: ({ version }) => String(version),
   empty: 'only the shipped file is there',
+};
+
+export const checkView: View<CheckResult> = {
+  columns: [
+    { head: 'NAME', cell: ({ name }) => name },
+    { head: 'MACHINES', cell: ({ machines }) => machines, align: 'right' },
+    { head: 'RENDERS', cell: ({ renders }) => renders, align: 'right' },
+    { head: 'PROBLEMS', cell: ({ problems, problemsLeftOut }) => problems.length + problemsLeftOut, align: 'right' },
+    { head: 'GRUB', cell: ({ grub }) => grub },
+  ],
+  name: ({ name }) => name,
+};
+
+export const renderView: View<RenderResult> = {
+  columns: [
+    { head: 'MACHINE', cell: ({ machine }) => machine },
+    { head: 'PATH', cell: ({ path }) => path },
+  ],
+  name: ({ name }) => name,
+  detail: ({ text = '' }) => text,
+};
+
+export const diffView: View<TemplateDiff> = {
+  columns: [
+    { head: 'NAME', cell: ({ name }) => name },
+    { head: 'FROM', cell: ({ from }) => from },
+    { head: 'TO', cell: ({ to }) => to },
+    { head: 'SAME', cell: ({ same }) => same },
+  ],
+  name: ({ name }) => name,
+  detail: ({ diff }) => diff,
 };
 
 function versionText(version: number): string {

@@ -22,7 +22,7 @@ import { asking, serviceCommand } from './service-command.ts';
 import { addTemplateDraftCommands } from './template-draft.ts';
 import { addTemplatePublishCommands } from './template-publish.ts';
 import { parseVersion } from './template-version.ts';
-import { describeCheck, describeProblem, templateView, versionView } from './template-view.ts';
+import { checkView, describeCheck, describeProblem, diffView, renderView, templateView, versionView } from './template-view.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Adds `virtdom template …`. */
@@ -57,6 +57,7 @@ export function addTemplateCommands(program: Command, terminal: Terminal): void 
     .requiredOption('-m, --machine <machine>', 'for which machine')
     .option('-f, --file <file>', 'a text of yours in place of the draft; - for standard input')
     .option('--version <version>', 'a version in place of the draft; 0 or shipped is the shipped file', parseVersion)
+    .addOption(outputOption())
     .addHelpText(
       'after',
       `
@@ -71,9 +72,11 @@ Examples:
 
   serviceCommand(template, 'check [template]', 'render a template, or all, for every machine that uses it, and say what is wrong')
     .option('-f, --file <file>', 'a text of yours in place of the draft; - for standard input')
-    .action(asking(terminal, (api, name: string | undefined, options: { file?: string }) => check(terminal, api, name, options.file)));
+    .addOption(outputOption())
+    .action(asking(terminal, (api, name: string | undefined, options: CheckOptions) => check(terminal, api, name, options)));
 
   serviceCommand(template, 'diff <template> [from] [to]', 'compare two texts of a template: a version, shipped, published or draft')
+    .addOption(outputOption())
     .addHelpText(
       'after',
       `
@@ -83,7 +86,11 @@ draft. Ends with 0 where they are the same, with 1 where they differ.
 Example:
   virtdom template diff menu.lst shipped published`,
     )
-    .action(asking(terminal, (api, name: string, from: string | undefined, to: string | undefined) => diff(terminal, api, name, from, to)));
+    .action(
+      asking(terminal, (api, name: string, from: string | undefined, to: string | undefined, options: OutputOptions) =>
+        diff(terminal, api, name, { from, to }, options),
+      ),
+    );
 
   addTemplateDraftCommands(template, terminal);
   addTemplatePublishCommands(template, terminal);
@@ -105,18 +112,18 @@ async function get(terminal: Terminal, api: ApiClient, name: string, { draft, ve
   printItem(terminal, output, { ...templateView, detail: () => text }, body);
 }
 
-interface RenderOptions {
+interface RenderOptions extends OutputOptions {
   readonly machine: string;
   readonly file?: string;
   readonly version?: number;
 }
 
-async function render(terminal: Terminal, api: ApiClient, name: string, { machine, file, version }: RenderOptions): Promise<void> {
+async function render(terminal: Terminal, api: ApiClient, name: string, { machine, file, version, output }: RenderOptions): Promise<void> {
   if (name.startsWith('/')) return renderPath(terminal, api, name, machine);
   const text = file === undefined ? undefined : await readText(terminal, file);
   const wanted: RenderRequest = { ...(text !== undefined && { text }), ...(version !== undefined && { version }) };
   const { body } = await api.post<RenderResult>(apiPath`/templates/${name}:render`, { query: { machine }, body: wanted });
-  if (body.text !== undefined) writeText(terminal, body.text);
+  if (body.text !== undefined) printItem(terminal, output, renderView, body);
   const others = body.files.filter(({ path }) => path !== body.path);
   if (others.length > 0) terminal.error(`${printable(`it is also part of ${others.map(({ path }) => path).join(', ')}`)}\n`);
   for (const problem of body.problems) terminal.error(`${describeProblem(problem)}\n`);
@@ -133,22 +140,34 @@ async function renderPath(terminal: Terminal, api: ApiClient, path: string, mach
   throw new CliError('failed', `${path}: ${file.problem ?? 'it is the same for all machines, and not rendered'}`);
 }
 
-async function check(terminal: Terminal, api: ApiClient, name: string | undefined, file: string | undefined): Promise<void> {
+interface CheckOptions extends OutputOptions {
+  readonly file?: string;
+}
+
+async function check(terminal: Terminal, api: ApiClient, name: string | undefined, { file, output }: CheckOptions): Promise<void> {
   if (name === undefined && file !== undefined) throw new CliError('usage', 'say which template the text is for');
   const names = name === undefined ? (await api.list<TemplateSummary>('/templates')).map((each) => each.name) : [name];
   const text = file === undefined ? undefined : await readText(terminal, file);
-  let wrong = 0;
+  const results: CheckResult[] = [];
   for (const each of names) {
     const { body } = await api.post<CheckResult>(apiPath`/templates/${each}:check`, { body: text === undefined ? {} : { text } });
-    (body.problems.length === 0 ? terminal.out : terminal.error)(describeCheck(body));
-    if (body.problems.length > 0) wrong++;
+    results.push(body);
+    if (output === 'table') (body.problems.length === 0 ? terminal.out : terminal.error)(describeCheck(body));
   }
+  if (output !== 'table') printItems(terminal, output, checkView, results);
+  const wrong = results.filter(({ problems }) => problems.length > 0).length;
   if (wrong > 0) throw new CliError('failed', `${wrong === 1 ? 'one template is' : `${wrong} templates are`} not right`);
 }
 
-async function diff(terminal: Terminal, api: ApiClient, name: string, from: string | undefined, to: string | undefined): Promise<void> {
-  const { body } = await api.get<TemplateDiff>(apiPath`/templates/${name}:diff`, { from, to });
-  writeText(terminal, body.diff);
-  if (body.same) terminal.error(`${body.from} and ${body.to} are the same\n`);
+async function diff(
+  terminal: Terminal,
+  api: ApiClient,
+  name: string,
+  texts: { readonly from: string | undefined; readonly to: string | undefined },
+  { output }: OutputOptions,
+): Promise<void> {
+  const { body } = await api.get<TemplateDiff>(apiPath`/templates/${name}:diff`, texts);
+  printItem(terminal, output, diffView, body);
+  if (body.same) terminal.error(`${printable(`${body.from} and ${body.to} are the same`)}\n`);
   else process.exitCode = 1;
 }

@@ -139,6 +139,12 @@ describe('commands that take documents', () => {
       });
     });
 
+    it('gives programs the differences as JSON', async () => {
+      service.on('POST /objects:diff', { body: { same: false, objects: changes.slice(0, 2) } });
+      const { code, out } = await run(['diff', '-f', file, '-o', 'json']);
+      expect({ code, objects: JSON.parse(out) as unknown }).toEqual({ code: 1, objects: changes.slice(0, 2) });
+    });
+
     it.each([
       [problem(422, 'no'), 2],
       [problem(500, 'no'), 2],
@@ -165,6 +171,8 @@ describe('commands that take documents', () => {
     const { out } = await run(['export', '--kind', 'machine']);
     expect(out).toBe('kind: Profile\nname: dom0\n---\nkind: Machine\nname: post01\nnics:\n  - mac: 52:54:00:00:00:01\n');
     expect(service.requests[0]?.query).toEqual({ kind: 'Machine' });
+    expect((await run(['export', '-o', 'name'])).out).toBe('profile/dom0\nmachine/post01\n');
+    expect(JSON.parse((await run(['export', '-o', 'json'])).out)).toEqual(documents);
     service.on('POST /objects:apply', { body: { ...applied, objects: [] } });
     await run(['apply', '-f', '-'], { input: out });
     expect(service.requests.at(-1)?.body).toEqual({ documents });

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -156,6 +156,29 @@ describe('the commands and the service', () => {
     await good('template discard menu.lst --yes');
     await good('template restore menu.lst --yes');
     expect(await run('template get nonsense')).toMatchObject({ code: 3 });
+  });
+
+  it('lets two people edit one template, and the second one find a way out', async () => {
+    const script = join(folder, 'editor');
+    const wait = `until [ -e ${folder}/go ]; do sleep 0.05; done`;
+    writeFileSync(
+      script,
+      `#!/bin/sh\n${wait}\ngrep -q theirs "$1" && sed -i /^#/d "$1" && exit\nsed -i '1i # mine' "$1"\necho mine >> "$1"\n`,
+      { mode: 0o755 },
+    );
+    const environment = { EDITOR: script, TMPDIR: folder, PATH: process.env['PATH'] ?? '' };
+    const mine = run('template edit menu.lst', { environment, answers: ['t'] });
+    await vi.waitUntil(() => globSync(join(folder, 'virtdom-edit-*/menu.lst.hbs')).length === 1);
+    await good('template set menu.lst -f -', { input: 'theirs\n' });
+    writeFileSync(join(folder, 'go'), '');
+    const { code, error, questions } = await mine;
+    expect({ code, error }).toMatchObject({
+      code: 0,
+      error: expect.stringMatching(/template\/menu\.lst is at revision \d+ now, changed by /),
+    });
+    expect(questions[0]).toContain('was changed while you edited it');
+    expect(await good('template get menu.lst --draft')).toMatch(/mine\n/);
+    await good('template discard menu.lst --yes');
   });
 
   it('lists boots, events, audit entries, leases, tasks and images', async () => {

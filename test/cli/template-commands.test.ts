@@ -141,6 +141,11 @@ describe('virtdom template', () => {
       error:
         'menu.lst.hbs:12: parameters.rack is missing (machine post01)\nloses a file that it has now: post01\nGRUB: 1 scripts read\nmenu.lst: renders for 1 of 2 machines, 1 problem\nvirtdom: one template is not right\n',
     });
+    const asJson = await run('check -o json');
+    expect({ code: asJson.code, names: (JSON.parse(asJson.out) as { name: string }[]).map(({ name }) => name) }).toEqual({
+      code: 1,
+      names: ['good', 'menu.lst'],
+    });
     expect(await run('check good -f -', { input: 'mine' })).toMatchObject({ code: 0 });
     expect(service.requests.at(-1)?.body).toEqual({ text: 'mine' });
   });
@@ -150,9 +155,10 @@ describe('virtdom template', () => {
       body: { name: 'menu.lst', from: 'published', to: 'draft', same: false, diff: '-a\n+b\n' },
     });
     expect(await run('diff menu.lst')).toMatchObject({ code: 1, out: '-a\n+b\n', error: '' });
+    expect(JSON.parse((await run('diff menu.lst -o json')).out)).toMatchObject({ same: false, diff: '-a\n+b\n' });
     service.on('GET /templates/menu.lst:diff', { body: { name: 'menu.lst', from: '1', to: 'shipped', same: true, diff: '' } });
     expect(await run('diff menu.lst 1 shipped')).toMatchObject({ code: 0, out: '', error: '1 and shipped are the same\n' });
-    expect(service.requests.map(({ query }) => query)).toEqual([{}, { from: '1', to: 'shipped' }]);
+    expect(service.requests.map(({ query }) => query)).toEqual([{}, {}, { from: '1', to: 'shipped' }]);
   });
 
   it('keeps a draft with the ETag that was seen, and begins a new template', async () => {
