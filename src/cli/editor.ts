@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { ApiProblem } from './api-problem.ts';
 import { CliError, DocumentError } from './cli-error.ts';
 import { choose } from './confirmation.ts';
+import { printableLines } from './printable.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What is edited: how it is read and how it is written back. */
@@ -20,8 +21,8 @@ export interface EditedText {
 }
 
 /**
- * Lets a person edit a text and writes it back. What is refused can be edited again; where somebody else was quicker the
- * text can be put over theirs or edited again over theirs, and in any case it stays in a file that the message names.
+ * Lets a person edit a text and writes it back. What is refused can be edited again. Where somebody else was quicker,
+ * theirs is shown, and the text can be edited again or put over theirs; in any case it stays in a file that the message names.
  */
 export async function editText(terminal: Terminal, edited: EditedText): Promise<void> {
   let { text: base, etag } = await edited.load();
@@ -45,8 +46,10 @@ export async function editText(terminal: Terminal, edited: EditedText): Promise<
       }
       const next = await askNext(terminal, edited, failure.error, file);
       again = next === 'o';
-      if (next === 'o' || next === 't') ({ text: base, etag } = await edited.load());
-      if (next === 't') writeFileSync(file, withTheirs(text, base));
+      if (next === 'e') continue;
+      const before = base;
+      ({ text: base, etag } = await edited.load());
+      if (next === 't') await showTheirs(terminal, file, before, base);
     }
   }
 }
@@ -73,7 +76,7 @@ async function askNext(terminal: Terminal, { title }: EditedText, error: Error, 
   terminal.error(`${error.message}\n`);
   const answer = conflict
     ? await choose(terminal.ask, `${title} was changed while you edited it.`, {
-        t: 'edit again, with theirs below yours to compare',
+        t: 'edit yours again; theirs is put beside it, and what they changed is shown',
         o: 'put yours over theirs',
         q: 'give up; your text stays in a file',
       })
@@ -82,10 +85,13 @@ async function askNext(terminal: Terminal, { title }: EditedText, error: Error, 
   throw new CliError(conflict ? 'conflict' : 'failed', `${title} is as it was`, kept, { cause: error });
 }
 
-/** Theirs as comments below one's own: YAML and the menus of all loaders take the number sign for one. */
-function withTheirs(own: string, theirs: string): string {
-  const lines = theirs.trimEnd().split('\n');
-  return [own.trimEnd(), '', '# What is there now:', ...lines.map((line) => `# ${line}`.trimEnd()), ''].join('\n');
+/** Not in the same file: what is a comment in a menu is no comment in its template. */
+async function showTheirs(terminal: Terminal, file: string, before: string, theirs: string): Promise<void> {
+  const { createTwoFilesPatch } = await import('diff');
+  const beside = file.replace(/(\.[^.]*)$/, '.theirs$1');
+  writeFileSync(beside, theirs, { mode: 0o600 });
+  terminal.error(printableLines(createTwoFilesPatch('before', 'theirs', before, theirs)));
+  terminal.error(`theirs is in ${beside}\n`);
 }
 
 /** Ctrl-C is the editor's while it runs. */

@@ -258,7 +258,7 @@ describe('commands that take documents', () => {
     });
 
     it.each([
-      ['t', 'sed -i -e "/^#/d" -e s/mine/both/ "$1"', 'both'],
+      ['t', 'sed -i s/mine/both/ "$1"', 'both'],
       ['o', ':', 'mine'],
     ])('offers a way out of a conflict: %s', async (answer, second, image) => {
       let revision = 1;
@@ -270,13 +270,17 @@ describe('commands that take documents', () => {
           revision = 2;
           return problem(412, 'changed by bob');
         });
-      const environment = editor('sed -i s/a$/mine/ "$1"', `cp "$1" ${service.folder}/seen; ${second}`);
-      const { code, questions } = await edit(environment, [answer]);
+      const environment = editor(
+        'sed -i s/a$/mine/ "$1"',
+        `cp "$1" ${service.folder}/seen; cat "\${1%.yaml}.theirs.yaml" >> ${service.folder}/seen; ${second}`,
+      );
+      const { code, questions, error } = await edit(environment, [answer]);
       expect(code).toBe(0);
+      expect(error.includes('-image: a\n+image: theirs\n')).toBe(answer === 't');
       expect(questions[0]).toContain('profile dom0 was changed while you edited it.');
       expect(puts().at(-1)).toEqual(['"2"', { name: 'dom0', image }]);
       const seen = join(service.folder, 'seen');
-      expect(existsSync(seen) && readFileSync(seen, 'utf8').includes('# image: theirs')).toBe(answer === 't');
+      expect(existsSync(seen) && /image: mine\n[^]*image: theirs\n/.test(readFileSync(seen, 'utf8'))).toBe(answer === 't');
     });
 
     it('gives up on a conflict with 4, and names the file with the text', async () => {

@@ -161,11 +161,7 @@ describe('the commands and the service', () => {
   it('lets two people edit one template, and the second one find a way out', async () => {
     const script = join(folder, 'editor');
     const wait = `until [ -e ${folder}/go ]; do sleep 0.05; done`;
-    writeFileSync(
-      script,
-      `#!/bin/sh\n${wait}\ngrep -q theirs "$1" && sed -i /^#/d "$1" && exit\nsed -i '1i # mine' "$1"\necho mine >> "$1"\n`,
-      { mode: 0o755 },
-    );
+    writeFileSync(script, `#!/bin/sh\n${wait}\necho mine >> "$1"\n`, { mode: 0o755 });
     const environment = { EDITOR: script, TMPDIR: folder, PATH: process.env['PATH'] ?? '' };
     const mine = run('template edit menu.lst', { environment, answers: ['t'] });
     await vi.waitUntil(() => globSync(join(folder, 'virtdom-edit-*/menu.lst.hbs')).length === 1);
@@ -177,7 +173,8 @@ describe('the commands and the service', () => {
       error: expect.stringMatching(/template\/menu\.lst is at revision \d+ now, changed by /),
     });
     expect(questions[0]).toContain('was changed while you edited it');
-    expect(await good('template get menu.lst --draft')).toMatch(/mine\n/);
+    expect(error).toContain('+theirs\n');
+    expect(await good('template get menu.lst --draft')).toMatch(/mine\nmine\n$/);
     await good('template discard menu.lst --yes');
   });
 
