@@ -18,7 +18,8 @@ export interface MachineQuery {
   readonly states?: readonly MachineState[];
   readonly role?: string;
   readonly profile?: string;
-  readonly labels?: Readonly<Record<string, string>>;
+  /** `true` stands for any value. */
+  readonly labels?: Readonly<Record<string, string | true>>;
   readonly subnet?: string;
   /** A text that the name, a MAC, an address, the UUID, the role, the profile or a label holds. */
   readonly q?: string;
@@ -119,8 +120,8 @@ function matcher({ states, role, profile, labels, subnet, q }: Filter, snapshot:
     (text === '' || holds(line, text, mac));
 }
 
-function hasLabel({ machine }: MachineLine, key: string, value: string): boolean {
-  return machine !== undefined && Object.hasOwn(machine.labels, key) && machine.labels[key] === value;
+function hasLabel({ machine }: MachineLine, key: string, value: string | true): boolean {
+  return machine !== undefined && Object.hasOwn(machine.labels, key) && (value === true || machine.labels[key] === value);
 }
 
 /** Reserved addresses as numbers: a list of many machines reads them again and again. */

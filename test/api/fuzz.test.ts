@@ -5,7 +5,7 @@ import { requestsOf } from './fuzz-request.ts';
 import type { FuzzRequest, OpenApi } from './fuzz-request.ts';
 
 const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 1_000_000);
-const budgetMs = 14_000;
+const budgetMs = 10_000;
 
 let rig: ApiRig;
 beforeAll(async () => {

@@ -42,6 +42,8 @@ describe('machines', () => {
     ['state=unassigned', ['spare']],
     ['state=new,unassigned&profile=dom0', ['post01', 'post02']],
     ['label=rack=a4', ['post02']],
+    ['label=rack', ['post01', 'post02']],
+    ['label=rack,row', []],
     ['q=00:00:03', ['spare']],
     ['sort=-name', ['spare', 'post02', 'post01']],
     ['role=nobody-has-it', []],
@@ -60,7 +62,7 @@ describe('machines', () => {
     expect(names(second)).toEqual(['spare']);
   });
 
-  it.each(['limit=0', 'limit=1001', 'limit=x', 'cursor=junk', 'sort=shoe-size', 'state=asleep', 'colour=red', 'label=rack'])(
+  it.each(['limit=0', 'limit=1001', 'limit=x', 'cursor=junk', 'sort=shoe-size', 'state=asleep', 'colour=red', 'label==a3', 'label='])(
     'are not listed by ?%s: the problem names the parameter',
     async (query) => {
       const answer = await rig.ask('GET', `/machines?${query}`);

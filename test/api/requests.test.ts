@@ -30,6 +30,8 @@ describe('a problem', () => {
     ['a bad path', 'GET', '/machines/%zz', {}, 400, 'invalid-request'],
     ['a long path', 'GET', `/machines/${'x'.repeat(400)}`, {}, 400, 'invalid-request'],
     ['an unknown field', 'POST', '/machines', { body: { ...machine('x', '52:54:00:00:00:77'), colour: 'red' } }, 400, 'invalid-request'],
+    ['a dry run where there is none', 'DELETE', '/session?dryRun=true', {}, 400, 'invalid-request'],
+    ['a body where there is none', 'POST', '/machines/post01:release', { body: { profile: 'dom0' } }, 400, 'invalid-request'],
     ['an unknown thing', 'GET', '/profiles/nothing', {}, 404, 'not-found'],
   ])('of %s is problem+json with the kind, the path and the request id (RFC 9457)', async (_name, method, path, asked, status, kind) => {
     const answer = await rig.ask(method, path, asked);
@@ -41,6 +43,11 @@ describe('a problem', () => {
   it('of a wrong method says which ones are right (RFC 9110 15.5.6)', async () => {
     expect((await rig.ask('PUT', '/machines/post01', { body: {} })).headers['allow']).toBe('DELETE, GET, HEAD, PATCH');
     expect((await rig.ask('DELETE', '/machines:assign')).headers['allow']).toBe('POST');
+  });
+
+  it('of a HEAD of the stream is 405: it would never end', async () => {
+    expect((await rig.ask('HEAD', '/events/stream')).statusCode).toBe(405);
+    expect((await rig.ask('HEAD', '/machines/post01')).statusCode).toBe(200);
   });
 
   it('is explained at its own address', async () => {

@@ -182,7 +182,7 @@ function machineQuery(query: Static<typeof machineQuerySchema>): MachineQuery {
   const { limit = 50, cursor, total = false, state, profile, role, subnet, label, q, sort } = query;
   const states = valuesOf('state', state, machineStates);
   const { field, falling } = sortOf(sort, machineSorts);
-  const labels = label === undefined ? undefined : labelsOf(label.split(','), '?label');
+  const labels = label === undefined ? undefined : labelsOf(label.split(','));
   return {
     limit,
     total,
@@ -197,15 +197,16 @@ function machineQuery(query: Static<typeof machineQuerySchema>): MachineQuery {
   };
 }
 
-/** `rack=a3`, `rack=a3`, … @throws ProblemError where one has no value */
-function labelsOf(labels: readonly string[], pointer: string): Readonly<Record<string, string>> {
-  const pairs = labels.map((label) => {
-    const at = label.indexOf('=');
-    if (at < 1)
-      throw new ProblemError('invalid-request', `A label is written name=value, not ${label.slice(0, 64)}.`, {
-        errors: [{ pointer, detail: 'must be name=value, several with commas between' }],
-      });
-    return [label.slice(0, at).trim(), label.slice(at + 1).trim()] as const;
+/** `rack=a3` or `rack` for any value. @throws ProblemError where one has no name */
+function labelsOf(labels: readonly string[]): Readonly<Record<string, string | true>> {
+  return Object.fromEntries(labels.map(labelOf));
+}
+
+function labelOf(label: string): readonly [string, string | true] {
+  const at = label.indexOf('=');
+  const [name, value] = at < 0 ? [label, true as const] : [label.slice(0, at), label.slice(at + 1).trim()];
+  if (name.trim() !== '') return [name.trim(), value];
+  throw new ProblemError('invalid-request', 'A label is written name=value, or name for any value.', {
+    errors: [{ pointer: '?label', detail: 'must be name=value or name, several with commas between' }],
   });
-  return Object.fromEntries(pairs);
 }

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import type { Static, TObjectOptions, TSchema } from 'typebox';
+import type { TObjectOptions, TSchema } from 'typebox';
 
 /*
  * The kinds of value that several resources have. Every field has a description; `examples` are what the documentation
@@ -54,5 +54,3 @@ export const changed = {
   updatedAt: optional(time('When it was changed last.')),
   updatedBy: optional(text('Who changed it last.', 'anna')),
 };
-
-export type Shape<Schema extends TSchema> = Static<Schema>;

@@ -16,7 +16,6 @@ export const machineStates = [
   'local',
   'handed-over',
 ] as const;
-export type MachineStateName = (typeof machineStates)[number];
 
 export const oneShotSchema = shape('A boot by another profile, asked for once.', {
   id: text('Its number.', '01J8ZC'),
@@ -161,7 +160,6 @@ export const bootOnceSchema = shape(
   { profile: objectName('What it gets, once.', 'installer') },
   { profile: 'installer' },
 );
-export type BootOnce = Static<typeof bootOnceSchema>;
 
 export const ignoreSchema = shape(
   'Whether to answer it.',

@@ -27,4 +27,3 @@ export const profileQuerySchema = shape('Which profiles.', {
 
 /** For POST and PUT: the whole profile as a person writes it. */
 export const profileWriteSchema = shape('A profile as a whole. What is left out has its default.', profileFields, fieldsExample);
-export type ProfileWrite = Static<typeof profileWriteSchema>;

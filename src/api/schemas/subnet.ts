@@ -35,4 +35,3 @@ export const subnetQuerySchema = shape('Which subnets.', {
 
 /** For POST and PUT: the whole subnet as a person writes it. */
 export const subnetWriteSchema = shape('A subnet as a whole. What is left out has its default.', subnetFields, fieldsExample);
-export type SubnetWrite = Static<typeof subnetWriteSchema>;

@@ -56,4 +56,3 @@ export const setupSchema = shape(
   { token: text('Of the link.', 'pY3kQ8…', 128), name: userName, password },
   { token: 'c2VjcmV0LW9mLXRoZS1saW5r', name: 'anna', password: 'correct horse battery' },
 );
-export type Setup = Static<typeof setupSchema>;
