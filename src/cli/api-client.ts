@@ -8,7 +8,7 @@ import { ApiProblem } from './api-problem.ts';
 import type { ProblemBody } from './api-problem.ts';
 import { CliError } from './cli-error.ts';
 import type { Credential } from './credential-file.ts';
-import { connectionFailure } from './connection-failure.ts';
+import { connectionFailure, NoServiceError } from './connection-failure.ts';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
@@ -203,9 +203,9 @@ function credentialHeaders(credential: Credential | undefined): OutgoingHttpHead
   return { cookie: credential.cookie, 'x-virtdom-request': 'cli' };
 }
 
-class BrokenConnection extends CliError {
+class BrokenConnection extends NoServiceError {
   constructor(address: ApiAddress, cause: Error) {
-    super('failed', `${formatApiAddress(address)} broke the connection off before it answered`, 'See the log of the service', { cause });
+    super(`${formatApiAddress(address)} broke the connection off before it answered`, 'See the log of the service', { cause });
   }
 }
 

@@ -2,10 +2,10 @@ import { formatApiAddress } from './api-address.ts';
 import type { ApiAddress } from './api-address.ts';
 import { CliError } from './cli-error.ts';
 
-/** Nobody listens there. */
+/** Nobody listens there, or nobody does any more. */
 export class NoServiceError extends CliError {
-  constructor(message: string, next: string) {
-    super('failed', message, next);
+  constructor(message: string, next: string, options?: ErrorOptions) {
+    super('failed', message, next, options);
   }
 }
 

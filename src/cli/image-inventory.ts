@@ -62,7 +62,8 @@ export function addImageInventoryCommands(image: Command, terminal: Terminal): v
 
 async function list(terminal: Terminal, options: InventoryOptions & OutputOptions): Promise<void> {
   const images =
-    (await asked(terminal, options, (api) => api.list<ImageResource>('/images'))) ?? (await openRepository(options)).list().map(asResource);
+    (await asked(terminal, options, (api) => api.list<ImageResource>('/images'), 'or look')) ??
+    (await openRepository(options)).list().map(asResource);
   printItems(terminal, options.output, imageView, images);
 }
 
@@ -88,11 +89,12 @@ async function remove(terminal: Terminal, name: string, options: DeleteOptions):
   terminal.error(`deleted ${name} and ${contentsRemoved} contents that no other version has\n`);
 }
 
-/** What the service answers; `undefined` where none runs, and none was named. */
+/** What the service answers; `undefined` where none was named and none runs, or (`or look`) none answers to us. */
 async function asked<Result>(
   terminal: Terminal,
   { server, config, stateDir }: InventoryOptions,
   question: (api: ApiClient) => Promise<Result>,
+  otherwise?: 'or look',
 ): Promise<Result | undefined> {
   const named = server !== undefined || Boolean(terminal.environment?.['VIRTDOM_SERVER']);
   if (stateDir !== undefined && !named) return undefined;
@@ -100,7 +102,7 @@ async function asked<Result>(
   try {
     return await question(api);
   } catch (error) {
-    if (error instanceof NoServiceError && !named) return undefined;
+    if (!named && (error instanceof NoServiceError || (error instanceof CliError && otherwise === 'or look'))) return undefined;
     throw error;
   } finally {
     api.close();

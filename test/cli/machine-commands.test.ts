@@ -288,6 +288,18 @@ describe('virtdom machine', () => {
       expect(error).toBe('waiting for node01: switch it on\nnode01: stuck, reached loader: 60 s since loader\nnode01: up, reached hello\n');
     });
 
+    it('goes on waiting while the service is away for a moment', async () => {
+      const answers = [machine('node01'), undefined, machine('node01', { lastBoot: 'b-2' })];
+      service.on('GET /machines', { body: { items: [answers[0]] } }).on('GET /machines/node01', (_, response) => {
+        // The client asks a second time by itself.
+        const body = answers[0];
+        if (body !== undefined || service.to('GET /machines/node01').length > 2) answers.shift();
+        if (body === undefined) response.destroy();
+        return body && { body };
+      });
+      expect(await run('boot node01 --wait --timeout 20s')).toMatchObject({ code: 0, out: 'node01 up\n' });
+    });
+
     it('ends with 1 when the boot fails, and with 5 when it takes too long', async () => {
       service.on('GET /machines', { body: { items: [] } });
       service.on('GET /machines/node01', { body: machine('node01', { state: 'failed', reason: 'switched on again' }) });
