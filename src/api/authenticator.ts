@@ -106,8 +106,7 @@ export class Authenticator {
   async #liveSession(idHash: string): Promise<{ readonly session: Session; readonly user: User } | undefined> {
     const { accounts, clock } = this.#parts;
     const session = await accounts.session(idHash);
-    const nowMs = clock.now();
-    if (session === undefined || session.expiresMs <= nowMs || session.createdMs + absoluteMs <= nowMs) return undefined;
+    if (session === undefined || session.expiresMs <= clock.now()) return undefined;
     const user = await accounts.user(session.user);
     return user === undefined || user.disabled ? undefined : { session, user };
   }

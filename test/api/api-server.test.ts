@@ -5,6 +5,7 @@ import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ApiServer } from '../../src/api/api-server.ts';
 import type { ApiServerOptions } from '../../src/api/api-server.ts';
@@ -234,7 +235,7 @@ describe('the first admin', () => {
     const users: { name: string }[] = [];
     Object.assign(accounts, {
       users: () => Promise.resolve(users),
-      addUser: (user: { name: string }) => Promise.resolve(users.push(user) > 0),
+      addUser: (user: { name: string }) => delay(20).then(() => users.push(user) > 0),
     });
     const file = join(folder, 'first-admin');
     writeFileSync(file, 'of an earlier start');
