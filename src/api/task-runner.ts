@@ -63,7 +63,7 @@ export class TaskRunner {
     for (let before: { createdMs: number; id: string } | undefined; ;) {
       const tasks = await parts.store.page({ state: 'running', limit: 100, ...(before !== undefined && { before }) });
       for (const task of tasks) {
-        if (!task.id.startsWith(runner.#prefix)) continue;
+        if (task.id.slice(0, task.id.lastIndexOf('-') + 1) !== runner.#prefix) continue;
         await parts.store.save({
           ...task,
           state: 'failed',

@@ -1,5 +1,7 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
 import { request } from 'node:http';
+import { request as secureRequest } from 'node:https';
 import type { IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:http';
 import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -106,6 +108,43 @@ describe('the TCP port', () => {
     await server?.close();
     server = undefined;
     await expect(start({ tcp: { address: '0.0.0.0', port: 0 } })).rejects.toThrow(/needs TLS/);
+  });
+
+  it('gives a cookie that only goes over TLS, to this host alone (RFC 6265bis 4.1.3.2)', async () => {
+    const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+    const made = [
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-keyout',
+      key,
+      '-out',
+      certificate,
+      '-subj',
+      '/CN=localhost',
+    ];
+    execFileSync('openssl', ['req', '-x509', ...made], { stdio: 'ignore' });
+    await rig.ask('POST', '/users', { body: { name: 'anna', role: 'viewer', password: 'twelve letters' } });
+    const tls = { certificate: readFileSync(certificate, 'utf8'), key: readFileSync(key, 'utf8') };
+    const { port } = await start({ tcp: { address: '127.0.0.1', port: 0, tls } });
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const options = {
+      host: 'localhost',
+      port,
+      path: '/api/v1/session',
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      ca: tls.certificate,
+      agent: false,
+    };
+    secureRequest(options, resolve)
+      .once('error', reject)
+      .end(JSON.stringify({ name: 'anna', password: 'twelve letters' }));
+    const answer = await promise;
+    answer.resume();
+    expect(String(answer.headers['set-cookie'])).toMatch(/^__Host-virtdom=[\w-]{43}; Path=\/; HttpOnly; Secure; SameSite=Strict$/);
   });
 
   it.each([

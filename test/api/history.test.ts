@@ -119,6 +119,17 @@ async function ids(query: string): Promise<{ ids: number[]; nextCursor?: string 
   return { ids: items.map(({ id }) => id), ...(nextCursor !== undefined && { nextCursor }) };
 }
 
+describe('a machine that is switched on', () => {
+  it('is booting at once, with the boot and what it boots', async () => {
+    const [subnet] = rig.plane.objects.current.subnets;
+    rig.desk.advise({ mac: '52:54:00:00:00:02', arch: 'bios', face: 'firmware-pxe' }, subnet as Subnet, 'DISCOVER');
+    const answer = await rig.ask('GET', '/machines/post02');
+    expect(answer.json()).toMatchObject({ state: 'booting', bootedProfile: 'dom0', image: 'dom0@2', lastStage: 'discover' });
+    const { lastBoot } = answer.json<{ lastBoot: string }>();
+    expect((await rig.ask('GET', `/boots/${lastBoot}`)).json()).toMatchObject({ id: lastBoot, machine: 'post02', state: 'booting' });
+  });
+});
+
 describe('events', () => {
   it('tell each change that was made, by whom, and none that was refused', async () => {
     await rig.ask('POST', '/machines/post02:assign', { body: { role: 'worker' } });

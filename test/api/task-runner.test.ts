@@ -77,10 +77,10 @@ describe('a task', () => {
     const before = await rig(store);
     const forever = wish(() => new Promise(() => {}));
     const own = await before.runner.start(forever);
-    await store.save({ ...own, id: 't-two-1' });
+    for (const id of ['t-two-1', 't-one-2-1']) await store.save({ ...own, id });
     await rig(store);
     expect(store.tasks.get(own.id)).toMatchObject({ state: 'failed', reason: 'the service ended before the task did: begin it again' });
-    expect(store.tasks.get('t-two-1')).toMatchObject({ state: 'running' });
+    expect(['t-two-1', 't-one-2-1'].map((id) => store.tasks.get(id)?.state)).toEqual(['running', 'running']);
   });
 
   it('is cancelled when the service closes, and no other begins', async () => {

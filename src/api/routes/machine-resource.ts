@@ -1,3 +1,4 @@
+import type { BootState } from '../../boot/boot-state.ts';
 import type { MachineView } from '../../machines/machine-view.ts';
 import type { StoredObject } from '../../machines/object-store.ts';
 import type { OneShot } from '../../model/one-shot.ts';
@@ -5,8 +6,9 @@ import type { ControlPlane } from '../control-plane.ts';
 import type { MachineResource } from '../schemas/machine.ts';
 
 /** A machine as it was written, and how it stands; a client that waits, as far as it is known. */
-export function machineResource(view: MachineView, stored: StoredObject | undefined): MachineResource {
+function machineResource(view: MachineView, stored: StoredObject | undefined, boot?: BootState): MachineResource {
   const { name, known, state, reason, sinceMs, nics, address, subnet, arch, attempt, lastStage, image, bootOnce, uuid } = view;
+  const lastSeenMs = view.lastSeenMs ?? boot?.lastSeenMs;
   const { kind: _, ...written } = stored?.document ?? { kind: '', nics, ...(uuid !== undefined && { uuid }) };
   return {
     ...written,
@@ -24,7 +26,8 @@ export function machineResource(view: MachineView, stored: StoredObject | undefi
     ...(image !== undefined && { image }),
     ...(bootOnce !== undefined && { oneShot: oneShotResource(bootOnce) }),
     ...(view.firstSeenMs !== undefined && { firstSeenAt: timeText(view.firstSeenMs) }),
-    ...(view.lastSeenMs !== undefined && { lastSeenAt: timeText(view.lastSeenMs) }),
+    ...(boot !== undefined && { bootedProfile: boot.profile }),
+    ...(lastSeenMs !== undefined && { lastSeenAt: timeText(lastSeenMs) }),
     ...(view.timesSeen !== undefined && { timesSeen: view.timesSeen }),
     revision: stored?.revision ?? 0,
     ...(stored !== undefined && {
@@ -35,10 +38,15 @@ export function machineResource(view: MachineView, stored: StoredObject | undefi
   } as MachineResource;
 }
 
+/** A line of the list as it stands now. */
+export function resourceOfView(plane: ControlPlane, view: MachineView): MachineResource {
+  return machineResource(view, plane.objects.current.find('Machine', view.name), plane.boots.stateOf(view.name));
+}
+
 /** As it stands now; nothing where neither a machine nor a client is called so. */
 export function machineNow(plane: ControlPlane, name: string): MachineResource | undefined {
   const view = plane.machineList.find(name);
-  return view === undefined ? undefined : machineResource(view, plane.objects.current.find('Machine', view.name));
+  return view === undefined ? undefined : resourceOfView(plane, view);
 }
 
 /** As it is after a change, or would be after one that was only tried. `was` is what it was called before. */

@@ -21,7 +21,7 @@ import {
 import type { MachineResource } from '../schemas/machine.ts';
 import { dryRunQuery } from '../schemas/page.ts';
 import { answers, answersNothing, base, nameParam } from './describe.ts';
-import { machineAfter, machineNow, machineResource } from './machine-resource.ts';
+import { machineAfter, machineNow, resourceOfView } from './machine-resource.ts';
 import { itemProblem, notFound, objectKey } from './outcomes.ts';
 
 export const machineParams = shape('Which machine.', {
@@ -50,7 +50,7 @@ export function addMachineRoutes(app: Api, plane: ControlPlane): void {
       if (page.kind === 'bad-cursor') throw wrongCursor();
       const { items, nextCursor, total } = page;
       return {
-        items: items.map((view) => machineResource(view, plane.objects.current.find('Machine', view.name))),
+        items: items.map((view) => resourceOfView(plane, view)),
         ...(nextCursor !== undefined && { nextCursor }),
         ...(total !== undefined && { total }),
       };
