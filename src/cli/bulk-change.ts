@@ -11,6 +11,9 @@ import type { Terminal } from './terminal.ts';
 
 type BulkItem = BulkResult['items'][number];
 
+/** As many as a request may name. */
+const mostNames = 10_000;
+
 /** One action on many machines. */
 export interface BulkChange {
   /** Of the route: `/machines:assign`. */
@@ -42,7 +45,7 @@ export async function changeMachines(
       terminal.error(describePreview(terminal, preview, change));
       if (preview.done > 0) await confirm(terminal, questionFor(preview, change), undefined);
       // What was shown is done, and nothing that came up since.
-      select = { names: preview.items.map(({ name }) => name) };
+      if (preview.items.length <= mostNames) select = { names: preview.items.map(({ name }) => name) };
     }
   }
   const result = await send(api, select, options, change, options.dryRun === true);

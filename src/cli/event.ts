@@ -2,6 +2,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import type { EventResource } from '../api/schemas/event.ts';
 import type { ApiClient, Query } from './api-client.ts';
+import { CliError } from './cli-error.ts';
 import { parseCount, parseMoment } from './duration.ts';
 import { followEvents } from './event-stream.ts';
 import { eventView } from './event-view.ts';
@@ -83,9 +84,16 @@ export async function* liveEvents(
   for await (const { event, data } of messages) {
     if (event === 'reset') terminal.error('some events were missed here: virtdom event list has them as long as they are kept\n');
     else {
-      const parsed = JSON.parse(data) as Partial<EventResource>;
-      if (typeof parsed.id === 'number' && typeof parsed.kind === 'string') yield parsed as EventResource;
+      yield parseEvent(data);
     }
+  }
+}
+
+function parseEvent(data: string): EventResource {
+  try {
+    return JSON.parse(data) as EventResource;
+  } catch (error) {
+    throw new CliError('failed', 'the service sent an event that is not valid JSON', undefined, { cause: error });
   }
 }
 

@@ -4,6 +4,7 @@ import { apiPath } from './api-client.ts';
 import type { ApiClient } from './api-client.ts';
 import { changeMachines, describeAssignment } from './bulk-change.ts';
 import { CliError } from './cli-error.ts';
+import { confirm } from './confirmation.ts';
 import { printable } from './printable.ts';
 import { addSelectionOptions, collect, selectionHelp } from './selection.ts';
 import type { SelectionOptions } from './selection.ts';
@@ -42,9 +43,9 @@ Examples:
     .addHelpText('after', selectionHelp)
     .action(change({ action: 'ignore', body: { ignored: false } satisfies Partial<BulkIgnore>, verb: 'answer', done: 'answered again' }));
 
-  bulk('delete [machine...]', 'delete machines and their leases; asks first')
+  bulk('delete [machine...]', 'delete machines and their leases, or forget clients that wait; asks first')
     .addHelpText('after', selectionHelp)
-    .action(change({ action: 'delete', body: {}, verb: 'delete', done: 'deleted', dangerous: true }));
+    .action(asking(terminal, (api, names: string[], options: SelectionOptions) => remove(terminal, api, names, options)));
 
   serviceCommand(machine, 'set <machine> [field=value...]', 'change single fields of a machine')
     .option('--dry-run', 'let the service check everything and change nothing')
@@ -67,6 +68,23 @@ Examples:
       await changeMachines(terminal, api, names, options, what);
     });
   }
+}
+
+const waitingName = /^(?:[0-9a-f]{2}-){5}[0-9a-f]{2}$/i;
+
+/** Clients that wait are no objects: each is forgotten by itself. */
+async function remove(terminal: Terminal, api: ApiClient, names: readonly string[], options: SelectionOptions): Promise<void> {
+  const { dryRun, yes } = options;
+  for (const name of names.filter((each) => waitingName.test(each))) {
+    const { body } = await api.get<MachineResource>(apiPath`/machines/${name}`);
+    if (dryRun !== true) await confirm(terminal, body.known ? `Delete machine ${name}?` : `Forget ${name}, which waits?`, yes);
+    await api.request('DELETE', apiPath`/machines/${name}`, dryRun === true ? { query: { dryRun } } : {});
+    terminal.out(`${name} ${body.known ? 'deleted' : 'forgotten until it asks again'}\n`);
+    if (dryRun === true) terminal.error('dry run: nothing was changed\n');
+  }
+  const machines = names.filter((each) => !waitingName.test(each));
+  if (names.length > 0 && machines.length === 0) return;
+  await changeMachines(terminal, api, machines, options, { action: 'delete', body: {}, verb: 'delete', done: 'deleted', dangerous: true });
 }
 
 interface AssignOptions extends SelectionOptions {

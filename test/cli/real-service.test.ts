@@ -91,6 +91,19 @@ describe('the commands and the service', () => {
     expect(await run('machine get post07')).toMatchObject({ code: 3 });
   });
 
+  it('shows clients that wait, enrols one and forgets another', async () => {
+    for (const mac of ['52:54:00:00:00:21', '52:54:00:00:00:22']) rig.unknown.seen({ mac, arch: 'bios' }, { name: 'lab' }, rig.clock.now());
+    expect(await good('machine list --state pending -o name')).toBe('52-54-00-00-00-21\n52-54-00-00-00-22\n');
+    expect(await good('machine get 52-54-00-00-00-21')).toContain('not enrolled: virtdom machine assign 52-54-00-00-00-21');
+    await good('machine assign 52-54-00-00-00-21 --name post09 --profile dom0 --role worker');
+    expect(await parsed('machine get post09 -o json')).toMatchObject({ known: true, nics: [{ mac: '52:54:00:00:00:21' }], role: 'worker' });
+    expect(await run('machine delete 52-54-00-00-00-22')).toMatchObject({ code: 2 });
+    expect(await good('machine delete 52-54-00-00-00-22 post09 --yes')).toBe(
+      '52-54-00-00-00-22 forgotten until it asks again\npost09 deleted\n',
+    );
+    expect(await run('machine list --state pending')).toMatchObject({ code: 0, out: '' });
+  });
+
   it('asks for a boot once, and takes it back', async () => {
     await good('machine boot post01 --once installer');
     expect(await good('machine list -l rack=a3')).toContain('(once installer)');
