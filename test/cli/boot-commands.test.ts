@@ -247,6 +247,13 @@ describe('virtdom boot and virtdom event', () => {
       ).toEqual([1, 6]);
     });
 
+    it('ends where the service sends what is no event', async () => {
+      const watching = run('event watch');
+      await vi.waitUntil(() => open.length === 1);
+      open[0]?.write('data: {"id"\n\n');
+      expect(await watching).toMatchObject({ code: 1, error: expect.stringContaining('the service sent an event that is not valid JSON') });
+    });
+
     it('watches a machine without each file, unless that is asked for', async () => {
       let out = '';
       const watching = run('machine watch post01', { onOut: (text) => void (out += text) });
