@@ -6,6 +6,8 @@ export interface Actor {
   readonly name: string;
   /** The account, where there is one: root on the socket has none. */
   readonly user?: string;
+  /** Of a token: whose it is. */
+  readonly owner?: string;
   readonly via: 'socket' | 'session' | 'token';
   readonly role: Role;
   /** Of a token: none for all that its role may. */

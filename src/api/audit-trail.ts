@@ -89,7 +89,8 @@ function entriesOf(request: FastifyRequest, reply: FastifyReply, payload: unknow
     object: each.object,
     requestId: request.id,
     outcome: each.outcome ?? outcome,
-    detail: { ...each.detail, ...why },
+    // Tokens of two users may have one name.
+    detail: { ...each.detail, ...(request.actor?.owner !== undefined && { owner: request.actor.owner }), ...why },
   });
   return notes.map(entryOf);
 }

@@ -135,6 +135,7 @@ export class Authenticator {
     const actor: Actor = {
       name: `token:${name}`,
       ...(owner !== undefined && { user: owner.name }),
+      owner: token.owner,
       via: 'token',
       role,
       scopes,

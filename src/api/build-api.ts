@@ -78,7 +78,6 @@ export async function buildApi(plane: ControlPlane, options: ApiOptions = {}): P
     routerOptions: { maxParamLength, ignoreTrailingSlash: false },
     genReqId: () => `req-${randomBytes(6).toString('hex')}`,
     frameworkErrors: (error, request, reply) => void answerProblem(error, request, reply),
-    ajv: { customOptions: {} },
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   app.setValidatorCompiler(compileValidator);

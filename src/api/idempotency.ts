@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
+import type { Actor } from './access.ts';
 import type { IdempotencyStore, KeptAnswer } from './idempotency-store.ts';
 import { ProblemError } from './problems.ts';
 
@@ -36,7 +37,7 @@ export function keepAnswers(app: FastifyInstance, { store, clock, log }: Idempot
     if (key === undefined || request.method !== 'POST' || request.routeOptions.config.secret === true || isDryRun(request)) return;
     if (typeof key !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(key))
       throw new ProblemError('invalid-request', 'Idempotency-Key must be 1 to 255 visible characters.');
-    const actor = request.actor?.name ?? 'nobody';
+    const actor = ownerOf(request.actor);
     const kept: KeptAnswer = { actor, key, requestHash: hashOf(request), createdMs: clock.now() };
     const first = await store.begin(kept);
     if (first === undefined) {
@@ -94,6 +95,12 @@ function answerAgain(first: KeptAnswer, now: KeptAnswer, reply: FastifyReply, no
     .code(status)
     .headers({ ...headers, 'idempotency-replayed': 'true' })
     .send(body === '' ? undefined : body);
+}
+
+/** Tokens of two users may have one name, and must not see each other's answers. */
+function ownerOf(actor: Actor | undefined): string {
+  if (actor === undefined) return 'nobody';
+  return actor.credential.kind === 'token' ? `token:${actor.credential.hash}` : actor.name;
 }
 
 function hashOf(request: FastifyRequest): string {

@@ -173,7 +173,13 @@ describe('the audit log', () => {
     const requestId = answer.headers['x-request-id'];
     expect(both).toMatchObject([
       { actor: 'token:operator-test', via: 'token', object: 'machine/nobody', outcome: 'refused', requestId },
-      { actor: 'token:operator-test', object: 'machine/post01', outcome: 'done', requestId, detail: { role: 'gateway' } },
+      {
+        actor: 'token:operator-test',
+        object: 'machine/post01',
+        outcome: 'done',
+        requestId,
+        detail: { role: 'gateway', owner: 'operator' },
+      },
     ]);
   });
 
