@@ -117,7 +117,7 @@ export class EventFeed {
   async #readAhead(): Promise<void> {
     const upTo = this.#target;
     const events = await this.#parts.store.page({ after: this.#told, before: upTo + 1, order: 'oldest-first', limit: pageLimit });
-    for (const event of events) if (event.id > this.#told) this.#tell(event);
+    for (const event of events) this.#tell(event);
     // A number that is not there was never given: its transaction was rolled back.
     if (events.length < pageLimit) this.#told = Math.max(this.#told, upTo);
   }

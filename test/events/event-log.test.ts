@@ -226,26 +226,6 @@ describe('other servers on the same database', () => {
     await rig.events.close();
   });
 
-  it('are not told again where all listeners left while they were read, and another came', async () => {
-    const rig = await new Rig().start();
-    const first = rig.reader().run();
-    const held = Promise.withResolvers<void>();
-    rig.store.pause = (step) => (step === 'paged' ? held.promise : Promise.resolve());
-    rig.store.appendElsewhere(event(1), event(2));
-    rig.store.tell();
-    await settle();
-    await first.close();
-    const second = rig.reader({ after: 2 }).run();
-    held.resolve();
-    await rig.events.idle();
-    await settle();
-    rig.append(3);
-    await rig.events.idle();
-    await settle();
-    expect([first.items, second.items.at(-1)]).toEqual([['end'], 3]);
-    await rig.events.close();
-  });
-
   it('may leave numbers out: their transactions were rolled back', async () => {
     const rig = await new Rig().start();
     const reader = rig.reader().run();
