@@ -51,6 +51,7 @@ export async function startAdmin(parts: AdminParts): Promise<AsyncDisposable> {
     file: join(config.runtimeDir, 'first-admin'),
     origin: `${certificate === undefined ? 'http' : 'https'}://${address}:${port ?? 8443}`,
   });
+  started.defer(() => firstAdmin.close());
   const server = await ApiServer.start(controlPlane(parts, { tasks, hasher, firstAdmin }), {
     version,
     socket: join(config.runtimeDir, 'api.sock'),

@@ -19,6 +19,7 @@ import { ServedSubnets } from './served-subnets.ts';
 import { watchFolder } from './service/folder-watch.ts';
 import { takeInstanceLock } from './service/instance-lock.ts';
 import { secretKey } from './service/secret-key.ts';
+import { isPostgres } from './store/engine.ts';
 import { openStore } from './store/store.ts';
 import { templateEventOf, templateUser } from './template-adapters.ts';
 import { TemplateLibrary } from './templates/template-library.ts';
@@ -42,7 +43,7 @@ export interface App {
 
 /**
  * Builds every concrete thing, hands them to each other and starts them: what is known, then who serves machines, then who
- * serves people. Where one cannot start, those before it are closed again.
+ * serves people, and DHCP at last, when nothing holds an answer up any more. Where one cannot start, those before it are closed again.
  * @throws BindFailure, ConfigError, InstanceLockError, StoreError, TemplatesError
  */
 export async function startApp({ config, version, clock, log, onFailure }: AppParts): Promise<App> {
@@ -89,6 +90,7 @@ export async function startApp({ config, version, clock, log, onFailure }: AppPa
     settings: config,
     nfsHandleKey: secretKey(join(config.stateDir, 'keys', 'nfs-handle.key')),
     leases: store.leases,
+    ...(isPostgres(config.database) && { serverId: config.serverName }),
     openDesk: (known) =>
       BootDesk.open({
         ...known,
@@ -110,11 +112,6 @@ export async function startApp({ config, version, clock, log, onFailure }: AppPa
   started.use(servers);
   desk = servers.desk;
 
-  subnets.follow((served) => {
-    servers.desk.setObjects(bootObjects());
-    void servers.setSubnets(served);
-  });
-  started.defer(() => subnets.close());
   started.defer(objects.subscribe(() => servers.desk.setObjects(bootObjects())));
   const templateWatch = watchFolder(
     config.templatesDir,
@@ -139,6 +136,12 @@ export async function startApp({ config, version, clock, log, onFailure }: AppPa
     log,
   });
   started.use(admin);
+  await servers.answerDhcp();
+  subnets.follow((served) => {
+    servers.desk.setObjects(bootObjects());
+    void servers.setSubnets(served);
+  });
+  started.defer(() => subnets.close());
   void tellTemplateProblems(servers.desk, log);
 
   const { machines } = objects.current;

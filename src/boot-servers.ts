@@ -24,7 +24,6 @@ export interface BootServersParts {
   readonly subnets: readonly Subnet[];
   readonly settings: {
     readonly stateDir: string;
-    readonly serverName: string;
     readonly dhcp: { readonly port: number };
     readonly tftp: { readonly port: number; readonly maxBlockBytes: number; readonly maxTransfers: number };
     readonly http: { readonly port: number };
@@ -32,6 +31,8 @@ export interface BootServersParts {
   };
   readonly nfsHandleKey: Uint8Array;
   readonly leases: LeaseStore;
+  /** Where other servers have the same database. */
+  readonly serverId?: string;
   /** Makes the one who decides, of what only servers know. */
   readonly openDesk: (known: {
     readonly images: ImageShelf;
@@ -77,24 +78,24 @@ export class BootServers implements AsyncDisposable {
   }
 
   /**
-   * DHCP comes last, so that no machine is sent on its way before all that it will ask for is there. Where one cannot start,
-   * those before it are closed again.
+   * All but DHCP: see {@link answerDhcp}. Where one cannot start, those before it are closed again.
    * @throws BindFailure
    */
-  static async start({ subnets, settings, nfsHandleKey, leases: store, openDesk, clock, log }: BootServersParts): Promise<BootServers> {
+  static async start(parts: BootServersParts): Promise<BootServers> {
+    const { subnets, settings, serverId, leases: store, openDesk, clock, log } = parts;
     await using started = new AsyncDisposableStack();
-    const { stateDir, serverName, dhcp: dhcpSettings, tftp, http } = settings;
+    const { stateDir, dhcp: dhcpSettings, tftp, http } = settings;
     const addresses = listeningAddresses(subnets);
     const cidrs = subnets.map(({ cidr }) => cidr);
     const network = kernelNetwork({ clock, log });
     const neighbours = kernelNeighbours();
-    const leases = new LeaseBook({ store, subnets, clock, log, serverId: serverName });
+    const leases = new LeaseBook({ store, subnets, clock, log, ...(serverId !== undefined && { serverId }) });
     // The servers below report to the desk, which is built from them.
     let desk: BootDesk | undefined;
     const observer = { observe: (observation: Observation) => desk?.observe(observation) };
 
     const nfs = new NfsService(
-      { ...settings.nfs, handleKey: nfsHandleKey, addresses, udpClients: cidrs },
+      { ...settings.nfs, handleKey: parts.nfsHandleKey, addresses, udpClients: cidrs },
       { observer, network, clock, log },
     );
     const images = new ServedImages({ images: join(stateDir, 'images'), nfs, readers: cidrs, log });
@@ -121,9 +122,14 @@ export class BootServers implements AsyncDisposable {
     started.defer(() => bulk.close());
     const { port } = dhcpSettings;
     const dhcp = new DhcpServer({ subnets, advisor: opened, book: leases, network, observer, clock, log, port, neighbours, rivalWatchMs });
-    await dhcp.start();
-    started.defer(() => dhcp.close());
     return new BootServers({ leases, images, desk: opened }, { nfs, bulk, dhcp }, started.move(), addresses, log);
+  }
+
+  /** To be called last, so that no machine is sent on its way before all that it will ask for is there. @throws BindFailure */
+  async answerDhcp(): Promise<void> {
+    const { dhcp } = this.#running;
+    await dhcp.start();
+    this.#started.defer(() => dhcp.close());
   }
 
   /** Where files are served now. */

@@ -1,7 +1,8 @@
 import type { Clock } from './clock.ts';
+import { ConfigError } from './documents/problems.ts';
 import type { Log } from './log.ts';
 import type { ObjectBook } from './machines/object-book.ts';
-import { type NetworkInterfaces, resolveSubnet, resolveSubnets } from './machines/server-addresses.ts';
+import { type NetworkInterfaces, resolveSubnet } from './machines/server-addresses.ts';
 import type { Subnet } from './model/subnet.ts';
 import { watchAddresses } from './service/address-watch.ts';
 
@@ -40,7 +41,14 @@ export class ServedSubnets {
 
   /** Throws ConfigError where one cannot be served: a person is there, and has just written them. */
   requireAll(): void {
-    resolveSubnets(this.#parts.objects.current.subnets, this.#parts.interfaces());
+    const problems = [...this.#unserved].map(([name, message]) => ({
+      file: 'objects',
+      line: 0,
+      column: 0,
+      path: `Subnet ${name}`,
+      message,
+    }));
+    if (problems.length > 0) throw new ConfigError(problems);
   }
 
   /** Calls back with each other state from now on. */
@@ -62,6 +70,7 @@ export class ServedSubnets {
       look();
     });
     this.#ends = [() => addresses.close(), unsubscribe];
+    look();
   }
 
   close(): void {
@@ -71,14 +80,19 @@ export class ServedSubnets {
   #resolve(): void {
     const { objects, interfaces, log } = this.#parts;
     const present = interfaces();
+    const own = new Set(Object.values(present).flatMap((addresses = []) => addresses.map(({ address }) => address)));
     this.#watched.clear();
     const before = new Map(this.#unserved);
     this.#unserved.clear();
     this.#current = objects.current.subnets.flatMap((configured) => {
       this.#watched.add(configured.interface);
       const resolved = resolveSubnet(configured, present);
-      if (resolved.kind === 'served') return resolved.subnet;
-      const { name, reason } = resolved;
+      if (resolved.kind === 'served' && own.has(resolved.subnet.serverAddress)) return resolved.subnet;
+      const { name } = configured;
+      const reason =
+        resolved.kind === 'unserved'
+          ? resolved.reason
+          : `serverAddress: expected an address that this machine has, found ${resolved.subnet.serverAddress}; it is served when it comes`;
       this.#unserved.set(name, reason);
       if (before.get(name) !== reason) log.error({ subnet: name, reason }, 'a subnet is not served');
       return [];

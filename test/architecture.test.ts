@@ -8,7 +8,7 @@ const mayImport: Readonly<Record<string, readonly string[] | 'everything'>> = {
   app: 'everything',
   admin: ['api', 'boot-servers', 'config', 'events', 'images', 'machines', 'served-subnets', 'store', 'templates'],
   'boot-servers': ['boot', 'bulk-thread', 'dhcp', 'nfs', 'net', 'service', 'served-images', 'model'],
-  'served-subnets': ['machines', 'service', 'model'],
+  'served-subnets': ['machines', 'documents', 'service', 'model'],
   'first-objects': ['machines', 'documents'],
   'template-adapters': ['boot', 'machines', 'events', 'templates'],
   'served-images': ['boot', 'images', 'nfs', 'model'],

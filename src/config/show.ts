@@ -2,7 +2,8 @@ import { stringify } from 'yaml';
 import type { Config } from '../config.ts';
 
 /** The configuration as YAML that could be loaded again; a password in the database's URL is left out. */
-export function showConfig({ file: _, objectsFile, database, ...settings }: Config): string {
+export function showConfig(config: Config): string {
+  const { file: _, objectsFile, database, ...settings } = config;
   const shown = { ...settings, database: withoutPassword(database), ...(objectsFile !== undefined && { objects: objectsFile }) };
   return stringify(shown, { aliasDuplicateObjects: false });
 }

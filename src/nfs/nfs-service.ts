@@ -247,6 +247,8 @@ export class NfsService {
     if (link === undefined) return slot.ready;
     try {
       await ask(link);
+      // One that was told while it starts serves a moment later.
+      await slot.ready;
     } catch (error) {
       if (slot.link === link) throw error;
       await slot.ready;

@@ -61,7 +61,7 @@ export function openEngine(database: string, use: EngineUse): Engine {
   return isPostgres(database) ? postgresEngine(database, use) : sqliteEngine(database, use);
 }
 
-function isPostgres(database: string): boolean {
+export function isPostgres(database: string): boolean {
   return /^postgres(ql)?:\/\//.test(database);
 }
 

@@ -36,7 +36,7 @@ const filter = {
   machine: optional(text('About this machine.', 'post01')),
   attempt: optional(text('About this boot.', 'b-01J8ZC')),
   severity: optional(oneOf('This one and worse.', severities)),
-  q: optional(text('A text that the kind, the machine or the detail holds.', 'loader')),
+  q: optional(text('A text that the kind, the machine or the detail holds; looked for among the newest 100,000 events.', 'loader')),
 };
 export const eventQuerySchema = shape('Which events.', {
   ...pageQuery,
