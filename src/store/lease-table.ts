@@ -69,10 +69,7 @@ async function upsert(database: Kysely<Tables>, writes: readonly LeaseWrite[]): 
         }))
         .where((row) =>
           row.or([
-            row.and([
-              row('lease.mac', '=', row.ref('excluded.mac')),
-              row('lease.granted_ms', '<=', row.ref('excluded.granted_ms')),
-            ]),
+            row.and([row('lease.mac', '=', row.ref('excluded.mac')), row('lease.granted_ms', '<=', row.ref('excluded.granted_ms'))]),
             ...overruled.map(({ address, mac, grantedMs }) =>
               row.and({ 'lease.address': address, 'lease.mac': mac, 'lease.granted_ms': grantedMs }),
             ),

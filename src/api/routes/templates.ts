@@ -35,8 +35,8 @@ import {
 } from './template-resource.ts';
 
 export const templateParams = shape('Which template.', { name: objectName('Its name.', 'menu.lst') });
-/** A text of 1 MiB, as JSON writes it. */
-export const textBodyLimit = 8 * 1024 * 1024;
+/** The longest text, as JSON may write it: six characters for one. */
+export const textBodyLimit = 2 * 1024 * 1024;
 const tags = ['templates'];
 const access = { role: 'viewer', noun: 'templates' } as const;
 

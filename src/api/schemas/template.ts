@@ -1,17 +1,15 @@
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
+import { maxNoteCharacters, maxTemplateBytes } from '../../templates/template-limits.ts';
 import { count, listOf, objectName, oneOf, optional, shape, text, time, yes } from './fields.ts';
 import { pageOf, pageQuery, totalQuery } from './page.ts';
-
-/** As long as a template may be. */
-export const maxTemplateBytes = 1024 * 1024;
 
 const body = Type.String({
   description: 'The Handlebars text.',
   maxLength: maxTemplateBytes,
   examples: ['default 0\ntitle {{machine.name}}\n'],
 });
-const note = text('Why, for those who read the history.', 'serial console on all', 2048);
+const note = text('Why, for those who read the history.', 'serial console on all', maxNoteCharacters);
 
 const draftSchema = shape('Unpublished work: one a template, shared by all who edit it.', {
   text: optional(body),
