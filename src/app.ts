@@ -18,6 +18,7 @@ import { UnknownClients } from './machines/unknown-clients.ts';
 import { ServedSubnets } from './served-subnets.ts';
 import { watchFolder } from './service/folder-watch.ts';
 import { takeInstanceLock } from './service/instance-lock.ts';
+import { ownAddresses } from './service/own-addresses.ts';
 import { secretKey } from './service/secret-key.ts';
 import { isPostgres } from './store/engine.ts';
 import { openStore } from './store/store.ts';
@@ -63,7 +64,7 @@ export async function startApp({ config, version, clock, log, onFailure }: AppPa
   const begins = file !== undefined && (await takeOverFirstObjects({ objects, file, namedBy: config.file, log }));
   const unknownClients = await UnknownClients.open({ store: store.unknownClients, book: objects, clock, log });
   started.defer(() => unknownClients.close());
-  const subnets = new ServedSubnets({ objects, clock, log, interfaces: networkInterfaces });
+  const subnets = new ServedSubnets({ objects, clock, log, interfaces: networkInterfaces, ownAddresses });
   if (begins) subnets.requireAll();
 
   // Templates are checked by the desk, which is made from them.

@@ -3,12 +3,16 @@ import { ConfigError } from './documents/problems.ts';
 import type { Log } from './log.ts';
 import type { ObjectBook } from './machines/object-book.ts';
 import { type NetworkInterfaces, resolveSubnet } from './machines/server-addresses.ts';
+import type { ConfiguredSubnet } from './machines/objects.ts';
+import type { Ipv4 } from './model/ipv4.ts';
 import type { Subnet } from './model/subnet.ts';
 import { watchAddresses } from './service/address-watch.ts';
 
 export interface ServedSubnetsParts {
   readonly objects: ObjectBook;
   readonly interfaces: () => NetworkInterfaces;
+  /** Whatever a socket can be bound to, also on an interface whose cable is out. */
+  readonly ownAddresses: () => ReadonlySet<Ipv4>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -78,15 +82,16 @@ export class ServedSubnets {
   }
 
   #resolve(): void {
-    const { objects, interfaces, log } = this.#parts;
+    const { objects, interfaces, ownAddresses, log } = this.#parts;
     const present = interfaces();
-    const own = new Set(Object.values(present).flatMap((addresses = []) => addresses.map(({ address }) => address)));
+    const own = ownAddresses();
+    const served = new Map(this.#current.map((subnet) => [subnet.name, subnet]));
     this.#watched.clear();
     const before = new Map(this.#unserved);
     this.#unserved.clear();
     this.#current = objects.current.subnets.flatMap((configured) => {
       this.#watched.add(configured.interface);
-      const resolved = resolveSubnet(configured, present);
+      const resolved = resolveSubnet(asServed(configured, served.get(configured.name), own), present);
       if (resolved.kind === 'served' && own.has(resolved.subnet.serverAddress)) return resolved.subnet;
       const { name } = configured;
       const reason =
@@ -98,4 +103,14 @@ export class ServedSubnets {
       return [];
     });
   }
+}
+
+/** An interface without a carrier shows no address, and is served on as long as its address is there. */
+function asServed(configured: ConfiguredSubnet, before: Subnet | undefined, own: ReadonlySet<Ipv4>): ConfiguredSubnet {
+  const isSame =
+    before?.interface === configured.interface &&
+    before.cidr.network === configured.cidr.network &&
+    before.cidr.prefixLength === configured.cidr.prefixLength;
+  if (configured.serverAddress !== undefined || !isSame || !own.has(before.serverAddress)) return configured;
+  return { ...configured, serverAddress: before.serverAddress };
 }

@@ -22,17 +22,22 @@ describe('the subnets that are served', () => {
   const log = new CapturedLog();
   let objects: ObjectBook;
   let interfaces: NetworkInterfaces;
+  let own: ReadonlySet<string>;
 
   beforeEach(async () => {
-    const clock = new HeldClock();
     objects = await ObjectBook.open({ store: new MemoryObjectStore(), clock, log });
     interfaces = { br0: [{ family: 'IPv4', address: '192.168.0.5' }] };
+    own = new Set(['127.0.0.1', '192.168.0.5']);
+    log.lines.length = 0;
   });
 
   async function served(...documents: readonly ObjectDocument[]): Promise<ServedSubnets> {
     expect(await applyDocuments(objects, documents, { author: 'anna' })).toMatchObject({ kind: 'done' });
-    return new ServedSubnets({ objects, clock: new HeldClock(), log, interfaces: () => interfaces });
+    return open();
   }
+
+  const clock = new HeldClock();
+  const open = (): ServedSubnets => new ServedSubnets({ objects, clock, log, interfaces: () => interfaces, ownAddresses: () => own });
 
   it('are those that this machine has an address on, and no other keeps them from being served', async () => {
     const subnets = await served(lab, away);
@@ -44,7 +49,8 @@ describe('the subnets that are served', () => {
   it('are refused as a whole where a person has just written them', async () => {
     const subnets = await served(lab, away);
     expect(() => subnets.requireAll()).toThrow(/Subnet away: serverAddress: expected an address that this machine has/);
-    expect(() => new ServedSubnets({ objects, clock: new HeldClock(), log, interfaces: () => ({}) }).requireAll()).toThrow(/Subnet lab/);
+    interfaces = {};
+    expect(() => open().requireAll()).toThrow(/Subnet lab/);
   });
 
   it('follow what is configured, also what changed before anybody followed', async () => {
@@ -53,11 +59,18 @@ describe('the subnets that are served', () => {
     const told: (readonly { readonly name: string; readonly leaseSeconds: number }[])[] = [];
     subnets.follow((current) => told.push(current));
     expect(told).toMatchObject([[{ name: 'lab', leaseSeconds: 120 }]]);
-    interfaces = { ...interfaces, br1: [{ family: 'IPv4', address: '10.0.0.5' }] };
+    own = new Set([...own, '10.0.0.5']);
     await applyDocuments(objects, [away], { author: 'anna' });
     expect(told.at(-1)).toMatchObject([{ name: 'lab' }, { name: 'away' }]);
+    // The cable is out: Node shows the interface no more, but the address is there.
+    interfaces = {};
+    await applyDocuments(objects, [{ ...lab, leaseSeconds: 90 }], { author: 'anna' });
+    expect(told.at(-1)).toMatchObject([{ name: 'lab', leaseSeconds: 90, serverAddress: '192.168.0.5' }, { name: 'away' }]);
+    own = new Set(['10.0.0.5']);
+    await applyDocuments(objects, [{ ...lab, leaseSeconds: 80 }], { author: 'anna' });
+    expect(told.at(-1)).toMatchObject([{ name: 'away' }]);
     subnets.close();
     await applyDocuments(objects, [{ ...lab, leaseSeconds: 60 }], { author: 'anna' });
-    expect(told).toHaveLength(2);
+    expect(told).toHaveLength(4);
   });
 });
