@@ -5,19 +5,13 @@ import { checkMatch, sendTagged } from '../etag.ts';
 import { wrongCursor } from '../cursor.ts';
 import { sortOf, valuesOf } from '../listing.ts';
 import { machineSorts } from '../../machines/machine-list.ts';
+import { machineStates } from '../../machines/machine-view.ts';
 import type { MachineQuery, MachineSort } from '../../machines/machine-list.ts';
 import type { ItemResult } from '../../machines/bulk-change.ts';
 import { ProblemError } from '../problems.ts';
 import { actorOf, note } from '../request-context.ts';
 import { objectName, shape } from '../schemas/fields.ts';
-import {
-  machineCreateSchema,
-  machinePageSchema,
-  machinePatchSchema,
-  machineQuerySchema,
-  machineSchema,
-  machineStates,
-} from '../schemas/machine.ts';
+import { machineCreateSchema, machinePageSchema, machinePatchSchema, machineQuerySchema, machineSchema } from '../schemas/machine.ts';
 import type { MachineResource } from '../schemas/machine.ts';
 import { dryRunQuery } from '../schemas/page.ts';
 import { answers, answersNothing, base, nameParam } from './describe.ts';

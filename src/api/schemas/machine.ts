@@ -1,21 +1,9 @@
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
+import { machineStates } from '../../machines/machine-view.ts';
 import { machineFields } from './documents.ts';
 import { changed, count, listOf, objectName, oneOf, optional, shape, standing, text, time, yes } from './fields.ts';
 import { pageOf, pageQuery, totalQuery } from './page.ts';
-
-export const machineStates = [
-  'pending',
-  'ignored',
-  'unassigned',
-  'new',
-  'booting',
-  'up',
-  'stuck',
-  'failed',
-  'local',
-  'handed-over',
-] as const;
 
 export const oneShotSchema = shape('A boot by another profile, asked for once.', {
   id: text('Its number.', '01J8ZC'),
