@@ -47,7 +47,7 @@ const subnetView: View<SubnetResource> = {
     { head: 'INTERFACE', cell: ({ interface: each }) => each },
     { head: 'MODE', cell: ({ mode }) => mode ?? 'authoritative' },
     { head: 'POOL', cell: ({ pool }) => pool },
-    { head: 'LEASES', cell: ({ leases, poolSize }) => (poolSize === undefined ? leases : `${leases ?? 0} of ${poolSize}`), align: 'right' },
+    { head: 'LEASES', cell: ({ leases, poolSize }) => (poolSize === undefined ? undefined : `${leases} of ${poolSize}`), align: 'right' },
     { head: 'UNKNOWN', cell: ({ unknown }) => unknown ?? 'ignore' },
     { head: 'ROUTER', cell: ({ router }) => router, wide: true },
     { head: 'OWN ADDRESS', cell: ({ serverAddress }) => serverAddress, wide: true },

@@ -20,6 +20,19 @@ describe('profiles and subnets', () => {
     expect(subnet.json()).not.toHaveProperty('mode');
   });
 
+  it('are shown with how many addresses of the pool are given away: reserved and ended ones are none of them', async () => {
+    const states = { 50: 'bound', 100: 'bound', 150: 'expired', 151: 'released', 199: 'bound' } as const;
+    for (const [last, state] of Object.entries(states)) {
+      const address = `192.168.0.${last}`;
+      rig.leases.push({ address, state, subnet: 'lab', mac: '52:54:00:00:00:01', grantedMs: 0, expiresMs: 1e13 });
+    }
+    const shown = await rig.ask('GET', '/subnets/lab', { as: 'viewer' });
+    const listed = await rig.ask('GET', '/subnets', { as: 'viewer' });
+    rig.leases.splice(0);
+    expect(shown.json()).toMatchObject({ leases: 2, poolSize: 100 });
+    expect(listed.json()).toMatchObject({ items: [{ leases: 2, poolSize: 100 }] });
+  });
+
   it('are listed by name in pages', async () => {
     const first = await rig.ask('GET', '/profiles?limit=1&total=true');
     const { nextCursor } = first.json<{ nextCursor: string }>();

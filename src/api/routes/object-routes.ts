@@ -30,7 +30,8 @@ export interface WholeObjects<Resource extends WholeObject> {
   readonly pageSchema: TSchema;
   readonly querySchema: TObject;
   readonly writeSchema: TSchema;
-  resourceOf(stored: StoredObject, plane: ControlPlane): Resource;
+  /** As they are now: made anew for each request. */
+  resources(plane: ControlPlane): (stored: StoredObject) => Resource;
   matches(resource: Resource, query: Readonly<Record<string, unknown>>): boolean;
 }
 
@@ -61,7 +62,7 @@ export function addWholeObjectRoutes<Resource extends WholeObject>(app: Api, pla
     },
     (request) => {
       const query = request.query as ListingQuery & Record<string, unknown>;
-      const resources = plane.objects.current.list(kind).map((stored) => kinds.resourceOf(stored, plane));
+      const resources = plane.objects.current.list(kind).map(kinds.resources(plane));
       return pageOfItems(
         resources.filter((resource) => kinds.matches(resource, query)),
         query,
@@ -79,7 +80,7 @@ export function addWholeObjectRoutes<Resource extends WholeObject>(app: Api, pla
     },
     (request, reply) => {
       const stored = find(request.params.name);
-      return sendTagged(request, reply, kinds.resourceOf(stored, plane), stored.revision);
+      return sendTagged(request, reply, kinds.resources(plane)(stored), stored.revision);
     },
   );
 
@@ -107,7 +108,7 @@ export function addWholeObjectRoutes<Resource extends WholeObject>(app: Api, pla
       const [stored] = doneOf(outcome, objectKey(kind, name)).objects;
       if (stored === undefined) throw new Error(`${kind} ${name} was stored, and is not told`);
       void reply.code(isDry ? 200 : 201).header('location', `${base}/${noun}/${encodeURIComponent(name)}`);
-      return sendTagged(request, reply, kinds.resourceOf(stored, plane), stored.revision);
+      return sendTagged(request, reply, kinds.resources(plane)(stored), stored.revision);
     },
   );
 
@@ -140,7 +141,7 @@ export function addWholeObjectRoutes<Resource extends WholeObject>(app: Api, pla
         dryRun: request.query.dryRun === true,
       });
       const [stored] = doneOf(outcome, objectKey(kind, name)).objects;
-      return sendTagged(request, reply, kinds.resourceOf(stored ?? before, plane), (stored ?? before).revision);
+      return sendTagged(request, reply, kinds.resources(plane)(stored ?? before), (stored ?? before).revision);
     },
   );
 

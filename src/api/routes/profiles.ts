@@ -31,8 +31,10 @@ export function addProfileRoutes(app: Api, plane: ControlPlane): void {
     pageSchema: profilePageSchema,
     querySchema: profileQuerySchema,
     writeSchema: profileWriteSchema,
-    resourceOf: (stored, { objects }) =>
-      ({ ...storedFields(stored), machines: machinesOf(objects.current, stored.name) }) as ProfileResource,
+    resources:
+      ({ objects }) =>
+      (stored) =>
+        ({ ...storedFields(stored), machines: machinesOf(objects.current, stored.name) }) as ProfileResource,
     matches: ({ name, image }, { q }) => holds(q as string | undefined, name, image),
   });
 }

@@ -1,6 +1,7 @@
 import type { Api } from '../build-api.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { ipv4Number } from '../../model/ipv4.ts';
+import type { Ipv4 } from '../../model/ipv4.ts';
 import { holds } from '../listing.ts';
 import { subnetPageSchema, subnetQuerySchema, subnetSchema, subnetWriteSchema } from '../schemas/subnet.ts';
 import type { SubnetResource } from '../schemas/subnet.ts';
@@ -16,12 +17,19 @@ export function addSubnetRoutes(app: Api, plane: ControlPlane): void {
     pageSchema: subnetPageSchema,
     querySchema: subnetQuerySchema,
     writeSchema: subnetWriteSchema,
-    resourceOf: (stored, { objects }) => {
-      const pool = objects.current.object('Subnet', stored.name)?.pool;
-      const poolSize = pool === undefined ? undefined : ipv4Number(pool.last) - ipv4Number(pool.first) + 1;
-      return { ...storedFields(stored), ...(poolSize !== undefined && { poolSize }) } as SubnetResource;
+    resources: ({ objects, leases }) => {
+      const given = leases.list().flatMap(({ address, state }) => (state === 'bound' ? [ipv4Number(address)] : []));
+      return (stored) => {
+        const pool = objects.current.object('Subnet', stored.name)?.pool;
+        return { ...storedFields(stored), ...(pool !== undefined && poolUse(pool, given)) } as SubnetResource;
+      };
     },
     matches: ({ name, cidr, interface: device, mode }, { q, mode: wanted }) =>
       holds(q as string | undefined, name, cidr, device) && (wanted === undefined || wanted === (mode ?? 'authoritative')),
   });
+}
+
+function poolUse(pool: { readonly first: Ipv4; readonly last: Ipv4 }, given: readonly number[]): { leases: number; poolSize: number } {
+  const [first, last] = [ipv4Number(pool.first), ipv4Number(pool.last)];
+  return { leases: given.filter((address) => address >= first && address <= last).length, poolSize: last - first + 1 };
 }

@@ -17,7 +17,7 @@ export const subnetSchema = shape(
   'A network that virtdom answers on.',
   {
     ...subnetFields,
-    leases: optional(count('How many addresses are given away now.', 37)),
+    leases: optional(count('How many addresses of its pool are given away now.', 37)),
     poolSize: optional(count('How many addresses its pool has.', 100)),
     ...changed,
   },
