@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ApiServer } from './api/api-server.ts';
 import type { ControlPlane } from './api/control-plane.ts';
 import { FirstAdmin } from './api/first-admin.ts';
 import { PasswordHasher } from './api/password.ts';
 import { TaskRunner } from './api/task-runner.ts';
+import { readTlsFiles } from './api/tls-files.ts';
+import type { TlsFiles } from './api/tls-files.ts';
 import type { BootServers } from './boot-servers.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
@@ -107,10 +108,7 @@ function controlPlane(
   };
 }
 
-function tlsOf(
-  certificate: string | undefined,
-  key: string | undefined,
-): { readonly tls: { readonly certificate: string; readonly key: string } } | undefined {
+function tlsOf(certificate: string | undefined, key: string | undefined): { readonly tls: TlsFiles } | undefined {
   if (certificate === undefined || key === undefined) return undefined;
-  return { tls: { certificate: readFileSync(certificate, 'utf8'), key: readFileSync(key, 'utf8') } };
+  return { tls: readTlsFiles(certificate, key) };
 }
