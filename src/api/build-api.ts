@@ -129,7 +129,9 @@ export async function buildApi(plane: ControlPlane, options: ApiOptions = {}): P
     let problem = problemOf(error);
     if (problem === undefined) {
       plane.log.error({ err: error, requestId: request.id, method: request.method, path: pathOf(request.originalUrl) }, 'a request failed');
-      problem = new ProblemError('internal', 'virtdom failed; its log says why, under the requestId.');
+      problem = isOfStore(error)
+        ? new ProblemError('unavailable', 'The database failed: try again when it is back. virtdom status says how it is.')
+        : new ProblemError('internal', 'virtdom failed; its log says why, under the requestId.');
     }
     const { headers = {} } = problem.parts;
     return reply
@@ -138,6 +140,12 @@ export async function buildApi(plane: ControlPlane, options: ApiOptions = {}): P
       .type('application/problem+json; charset=utf-8')
       .send(JSON.stringify(problemBody(problem, pathOf(request.originalUrl), request.id)));
   }
+}
+
+/** A database that does not answer is no fault of ours, and comes back. */
+function isOfStore(error: unknown): boolean {
+  const { code } = error as { readonly code?: unknown };
+  return error instanceof Error && typeof code === 'string' && code.startsWith('store-');
 }
 
 function isEmpty(body: unknown): boolean {

@@ -10,6 +10,10 @@ afterAll(async () => {
 });
 const machine = (name: string, mac: string) => ({ name, nics: [{ mac }] });
 
+function withoutDatabase(): never {
+  throw Object.assign(new Error('writing postgres://db.example failed: connect ECONNREFUSED'), { code: 'store-write' });
+}
+
 function failing(): never {
   throw new Error('disk /dev/secret is on fire');
 }
@@ -69,6 +73,15 @@ describe('a problem', () => {
     const { requestId } = answer.json<{ requestId: string }>();
     const line = rig.log.lines.find(({ level, fields }) => level === 'error' && fields['requestId'] === requestId);
     expect(String(line?.fields['err'])).toContain('on fire');
+  });
+
+  it('of a database that does not answer is 503: nobody looks for a fault of ours', async () => {
+    const list = rig.plane.leases.list.bind(rig.plane.leases);
+    Object.assign(rig.plane.leases, { list: withoutDatabase });
+    const answer = await rig.ask('GET', '/leases');
+    Object.assign(rig.plane.leases, { list });
+    expect(answer.json()).toMatchObject({ type: '/api/v1/problems/unavailable', status: 503 });
+    expect(answer.body).not.toMatch(/ECONN|db\.example/);
   });
 
   it('is logged without the query, which may hold anything', async () => {
