@@ -166,9 +166,12 @@ export function problemsOfBroken({ problems, broken }: TemplateCheck): readonly 
 /** Why a text is not published. */
 export function brokenReason(name: string, check: TemplateCheck): string {
   const { broken, machines } = check;
-  const shown = problemsOfBroken(check).slice(0, 5).map(formatProblem);
-  const more = broken.length > shown.length ? `\nand more: ${broken.slice(0, 20).join(', ')}${broken.length > 20 ? ', ...' : ''}` : '';
-  return `${name} would break ${broken.length} of ${machines} machines; correct it, or force it:\n${shown.join('\n')}${more}`;
+  const shown = problemsOfBroken(check).slice(0, 5);
+  const told = new Set(shown.map(({ machine }) => machine));
+  const others = broken.filter((machine) => !told.has(machine));
+  const more = others.length > 0 ? [`and ${others.slice(0, 20).join(', ')}${others.length > 20 ? ', ...' : ''}`] : [];
+  const lines = [...shown.map(formatProblem), ...more];
+  return [`${name} would break ${broken.length} of ${machines} machines; correct it, or force it:`, ...lines].join('\n');
 }
 
 function keyOf({ template, machine, variable, message }: TemplateProblem): string {
