@@ -43,15 +43,27 @@ const longestLine = 64 * 1024 * 1024;
 /** Written beside its place and renamed once it is on disk: there is never half a backup under its name. Mode 0600. */
 export async function writeBackupFile(file: string, lines: AsyncIterable<BackupLine>): Promise<void> {
   const partial = join(dirname(file), `.${basename(file)}.${randomBytes(4).toString('hex')}.part`);
-  const handle = await open(partial, 'wx', 0o600);
+  const handle = await open(partial, 'wx', 0o600).catch((cause: unknown) => {
+    throw unwritten(file, cause);
+  });
   try {
     await pipeline(Readable.from(encode(lines)), createGzip(), handle.createWriteStream({ flush: true }));
     await rename(partial, file);
     await syncFolder(dirname(file));
   } catch (error) {
     await rm(partial, { force: true });
-    throw error;
+    throw isOfFile(error) ? unwritten(file, error) : error;
   }
+}
+
+function unwritten(file: string, cause: unknown): StoreError {
+  return new StoreError('backup-broken', `${file} cannot be written: ${reasonOf(cause)}. There is no backup`, { cause });
+}
+
+/** Of the file that is written, not of the database that is read meanwhile. */
+function isOfFile(error: unknown): boolean {
+  const { syscall } = error as NodeJS.ErrnoException;
+  return syscall !== undefined && ['write', 'writev', 'fsync', 'rename', 'close'].includes(syscall);
 }
 
 async function syncFolder(folder: string): Promise<void> {

@@ -52,6 +52,16 @@ it('writes a database into a file that only its owner reads, and fills another o
   expect(await profilesOf('new')).toEqual(['dom0']);
 });
 
+it('blames the file, and not the database, where no backup can be written', async () => {
+  const backup = join(folder, 'backup');
+  rmSync(backup, { force: true });
+  mkdirSync(join(backup, 'full'), { recursive: true });
+  const { code, error } = await run('backup old');
+  expect(code).toBe(1);
+  expect(error).toContain(`virtdom: ${backup} cannot be written: `);
+  expect(error).not.toContain('the database');
+});
+
 it('asks before it fills a database, and does nothing where nobody answers or the answer is no', async () => {
   await run('backup old');
   expect(await run('restore new')).toMatchObject({ code: 2, error: expect.stringContaining('Say --yes') });
