@@ -39,7 +39,8 @@ export function assignmentItems(
       const problems: ObjectProblem[] = [{ kind: 'Machine', name, pointer, detail }];
       return { name, plan: () => ({ kind: 'invalid', problems }) };
     };
-    if (given.kind === 'wrong') return invalid('/name', given.reason);
+    const isThere = clients.has(name) || snapshot.find('Machine', name) !== undefined;
+    if (given.kind === 'wrong' && isThere) return invalid('/name', given.reason);
     if (address !== undefined && names.length > 1)
       return invalid('/address', 'expected no address where more than one machine is assigned');
     const client = clients.get(name);

@@ -159,6 +159,12 @@ describe('assigning', () => {
     expect(store.commits).toBe(0);
   });
 
+  it('with a name for a client that nobody has seen says that, and not that machines have names', async () => {
+    const { machines } = await rig([machineDocument(1)], []);
+    const outcome = await machines.assign({ names: ['52-54-00-00-00-07'] }, { name: 'post07', profile: 'dom0' }, by);
+    expect(outcome).toMatchObject({ written: false, items: [{ outcome: 'not-found' }] });
+  });
+
   it('of all or none assigns none where one is missing', async () => {
     const { machines, store } = await rig([machineDocument(1)]);
     const outcome = await machines.assign({ hostlist: 'post[01-02]' }, { role: 'worker' }, { ...by, atomic: true });
