@@ -19,7 +19,7 @@ const kinds = { machine: 'Machine', profile: 'Profile', subnet: 'Subnet' } as co
 export function addApplyCommand(program: Command, terminal: Terminal): void {
   serviceCommand(program, 'apply', 'make objects as they are written in a file: what is missing is added, what differs is changed')
     .requiredOption('-f, --file <file>', 'objects as YAML or JSON; - for standard input')
-    .option('--prune', 'also delete the objects that the file does not hold; asks first')
+    .option('--prune', 'also delete objects that the file does not hold, of the kinds that it holds; asks first')
     .option('-y, --yes', 'do not ask')
     .option('--dry-run', 'let the service check everything and change nothing')
     .addHelpText('after', '\nExamples:\n  virtdom apply -f lab.yaml\n  virtdom export | virtdom apply -f - --dry-run')
@@ -30,7 +30,7 @@ export function addApplyCommand(program: Command, terminal: Terminal): void {
 export function addDiffCommand(program: Command, terminal: Terminal): void {
   serviceCommand(program, 'diff', 'say how the objects of a file differ from those that are there')
     .requiredOption('-f, --file <file>', 'objects as YAML or JSON; - for standard input')
-    .option('--prune', 'also tell which objects the file does not hold')
+    .option('--prune', 'also tell which objects the file does not hold, of the kinds that it holds')
     .addOption(outputOption())
     .addHelpText('after', '\nEnds with 0 where they are the same, with 1 where they differ, with more where it cannot tell.')
     .action(asking(terminal, (api, options: ApplyOptions & OutputOptions) => diff(terminal, api, options)));

@@ -93,7 +93,7 @@ function noLease(address: string): ProblemError {
 }
 
 function inUse(address: string): ProblemError {
-  return new ProblemError('conflict', `${address} is in use: end it with force=true only where its client is gone.`);
+  return new ProblemError('conflict', `${address} is in use: end it by force only where its client is gone for good.`);
 }
 
 const ownersBySnapshot = new WeakMap<ObjectSnapshot, ReadonlyMap<Mac, string>>();
