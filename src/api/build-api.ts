@@ -19,6 +19,7 @@ import { Authenticator } from './authenticator.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { EventStreams } from './event-stream.ts';
 import { keepAnswers } from './idempotency.ts';
+import { checkJsonExtent } from './json-body.ts';
 import { LoginLimit } from './login-limit.ts';
 import { openApiOptions } from './open-api.ts';
 import { PasswordHasher } from './password.ts';
@@ -84,7 +85,12 @@ export async function buildApi(plane: ControlPlane, options: ApiOptions = {}): P
   // Answers are made field by field in the routes; the tests compare each with its schema.
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   app.removeContentTypeParser('text/plain');
-  app.addContentTypeParser('application/merge-patch+json', { parseAs: 'string' }, app.getDefaultJsonParser('error', 'error'));
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser<string>(['application/json', 'application/merge-patch+json'], { parseAs: 'string' }, (request, body, done) => {
+    checkJsonExtent(body);
+    return parseJson(request, body, done);
+  });
   app.addHook('onRoute', (route) => {
     table.add(route);
     // Whoever asks a route for a dry run that has none must not get a wet one.
