@@ -17,7 +17,9 @@ export class RouteTable {
   notFound(method: string, url: string): ProblemError {
     const path = url.split('?', 1)[0] ?? '';
     const allowed = new Set(this.#routes.filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => methods));
-    if (allowed.size === 0) return new ProblemError('no-such-route', 'There is no such route: /api/v1/openapi.json has them all.');
+    // It takes the method, and the router still had none: its name holds what no name does, such as an encoded slash.
+    if (allowed.size === 0 || allowed.has(method))
+      return new ProblemError('no-such-route', 'There is no such route: /api/v1/openapi.json has them all.');
     const allow = METHODS.filter((each) => allowed.has(each)).join(', ');
     return new ProblemError('method-not-allowed', `This path takes ${allow}, not ${method}.`, { headers: { allow } });
   }

@@ -8,6 +8,7 @@ import { objectKinds } from './object-schemas.ts';
 import type { ObjectKind } from './object-schemas.ts';
 import type { ObjectSnapshot } from './object-state.ts';
 import type { ObjectChange, ObjectDocument } from './object-store.ts';
+import { maxDocumentBytes } from './object-plan.ts';
 
 /** What becomes of one object. */
 export interface AppliedObject {
@@ -91,6 +92,12 @@ export function asDocuments(values: readonly unknown[]): {
     const blame = (key: string, detail: string): void => void problems.push({ pointer: `/${index}${key}`, detail });
     if (!isRecord(value)) {
       blame('', `expected an object with kind: ${objectKinds.join(', ')}`);
+      continue;
+    }
+    // Before anything goes through its keys: a megabyte of them would hold the control thread.
+    const characters = JSON.stringify(value).length;
+    if (characters > maxDocumentBytes) {
+      blame('', `expected at most ${maxDocumentBytes} bytes as JSON, found ${characters} or more`);
       continue;
     }
     const { kind, name } = value;

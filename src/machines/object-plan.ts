@@ -26,7 +26,7 @@ export type CheckedPlan =
   | { readonly kind: 'conflict'; readonly conflicts: readonly ObjectConflict[] };
 
 /** A document of a machine is some hundred bytes; one of many parameters some thousand. */
-const maxDocumentBytes = 65_536;
+export const maxDocumentBytes = 65_536;
 /** More would take memory and time that other parts count on. */
 const maxObjects: Readonly<Record<ObjectKind, number>> = { Subnet: 1_000, Profile: 1_000, Machine: 50_000 };
 /** Checks changes against the state that they are made of: revisions first, then shapes, then how all fits together. */

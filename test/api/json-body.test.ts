@@ -28,6 +28,15 @@ describe('a JSON body', () => {
     ]);
   });
 
+  it('with a document of megabytes is refused before its keys are gone through', async () => {
+    const labels = Object.fromEntries(Array.from({ length: 20_000 }, (_, index) => [`l${index}`, 'x']));
+    const answer = await rig.ask('POST', '/objects:diff', { as: 'viewer', body: { documents: [{ kind: 'Machine', name: 'a', labels }] } });
+    expect([answer.statusCode, answer.json<{ errors: { pointer: string }[] }>().errors]).toEqual([
+      400,
+      [{ pointer: '/documents/0', detail: expect.stringMatching(/^expected at most 65536 bytes as JSON, found \d+ or more$/) as string }],
+    ]);
+  });
+
   it('may hold brackets, commas and quotes in its texts', () => {
     const text = JSON.stringify({ a: '['.repeat(100), b: `\\"${'{'.repeat(100)}`, c: '\\', d: `"${','.repeat(600_000)}` });
     expect(() => checkJsonExtent(text)).not.toThrow();

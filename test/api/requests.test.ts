@@ -30,6 +30,7 @@ describe('a problem', () => {
     ['far too much', 'POST', '/objects:apply', { headers: json, body: `"${'x'.repeat(8 * 1024 * 1024)}"` }, 413, 'too-large'],
     ['an unknown route', 'GET', '/nothing', {}, 404, 'no-such-route'],
     ['an unknown action', 'POST', '/machines/post01:fly', {}, 404, 'no-such-route'],
+    ['a name with an encoded slash', 'GET', '/machines/..%2Fusers', {}, 404, 'no-such-route'],
     ['another method', 'PUT', '/machines/post01', { body: {} }, 405, 'method-not-allowed'],
     ['a bad path', 'GET', '/machines/%zz', {}, 400, 'invalid-request'],
     ['a long path', 'GET', `/machines/${'x'.repeat(400)}`, {}, 400, 'invalid-request'],
