@@ -251,4 +251,14 @@ describe('many machines', () => {
     expect(notUnderstood.map(({ line }) => line)).toEqual(expect.arrayContaining([2, 3]));
     expect((await rig.ask('GET', '/machines/old01')).statusCode).toBe(404);
   });
+
+  it('are taken over beside those that are there, of which one may have another name by now', async () => {
+    const text = 'host gate { hardware ethernet 52:54:00:00:00:01; }\nhost old02 { hardware ethernet 52:54:00:00:02:02; }\n';
+    const answer = await rig.ask('POST', '/machines:import?dryRun=true', { body: { format: 'isc', text } });
+    expect(answer.json()).toMatchObject({
+      created: 1,
+      objects: [{ name: 'old02', outcome: 'created' }],
+      notUnderstood: [{ line: 1, text: 'gate', detail: '52:54:00:00:00:01 is machine post01 already: it was left as it is' }],
+    });
+  });
 });

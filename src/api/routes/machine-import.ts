@@ -1,6 +1,7 @@
 import { applyDocuments } from '../../machines/apply.ts';
 import { importInThread } from '../../machines/import/import-in-thread.ts';
 import type { NotUnderstood } from '../../machines/import/import-report.ts';
+import type { ObjectSnapshot } from '../../machines/object-state.ts';
 import type { ObjectDocument } from '../../machines/object-store.ts';
 import type { Api } from '../build-api.ts';
 import type { ControlPlane } from '../control-plane.ts';
@@ -35,8 +36,8 @@ export function addMachineImportRoutes(app: Api, plane: ControlPlane): void {
       const { machines, notUnderstood } = await importInThread(formats[format], text);
       const { current } = plane.objects;
       const documents = machines.map(({ document }) => completed(document, request.body));
-      const left = update ? [] : machines.filter(({ document }) => current.find('Machine', document.name) !== undefined);
-      const wanted = update ? documents : documents.filter(({ name }) => current.find('Machine', name) === undefined);
+      const left = update ? new Map<string, string>() : knownAlready(current, documents);
+      const wanted = documents.filter(({ name }) => !left.has(name));
       const objects = appliedOf(await applyDocuments(plane.objects, wanted, { author: actorOf(request).name, dryRun: isDry }));
       request.auditNotes = objects
         .filter(({ outcome }) => outcome !== 'unchanged')
@@ -45,15 +46,27 @@ export function addMachineImportRoutes(app: Api, plane: ControlPlane): void {
         ...applyResult(objects, isDry),
         notUnderstood: [
           ...notUnderstood.map(lineResource),
-          ...left.map(({ line, document }) => ({
-            line,
-            text: document.name,
-            detail: `there is a machine ${document.name} already: it was left as it is`,
-          })),
+          ...machines.flatMap(({ line, document: { name } }) => {
+            const detail = left.get(name);
+            return detail === undefined ? [] : [{ line, text: name, detail }];
+          }),
         ],
       };
     },
   );
+}
+
+/** By name, what is said of machines that are there: a second import of a file adds what is new in it. */
+function knownAlready(now: ObjectSnapshot, documents: readonly ObjectDocument[]): ReadonlyMap<string, string> {
+  const owners = new Map(now.machines.flatMap((machine) => machine.nics.map(({ mac }): [string, string] => [mac, machine.name])));
+  const known = new Map<string, string>();
+  for (const { name, nics } of documents) {
+    const macs = (nics as readonly { readonly mac: string }[] | undefined)?.map(({ mac }) => mac) ?? [];
+    const taken = macs.find((mac) => owners.has(mac));
+    if (now.find('Machine', name) !== undefined) known.set(name, `there is a machine ${name} already: it was left as it is`);
+    else if (taken !== undefined) known.set(name, `${taken} is machine ${owners.get(taken) ?? ''} already: it was left as it is`);
+  }
+  return known;
 }
 
 /** With profile and role for those that name none. */
