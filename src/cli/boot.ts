@@ -4,6 +4,7 @@ import { apiPath } from './api-client.ts';
 import type { ApiClient, Page } from './api-client.ts';
 import { ApiProblem } from './api-problem.ts';
 import { bootView } from './boot-view.ts';
+import { CliError } from './cli-error.ts';
 import { describeBoot } from './boot-description.ts';
 import { parseCount, parseMoment } from './duration.ts';
 import { outputOption, printItem, printItems } from './output.ts';
@@ -54,12 +55,11 @@ async function show(terminal: Terminal, api: ApiClient, name: string, { output }
 }
 
 async function find(api: ApiClient, name: string): Promise<{ readonly body: BootResource }> {
-  try {
-    return await api.get<BootResource>(apiPath`/boots/${name}`);
-  } catch (error) {
+  const boot = await api.get<BootResource>(apiPath`/boots/${name}`).catch((error: unknown) => {
     if (!(error instanceof ApiProblem) || error.status !== 404) throw error;
-    const [newest] = (await api.get<Page<BootSummary>>('/boots', { machine: name, limit: 1 })).body.items;
-    if (newest === undefined) throw error;
-    return api.get<BootResource>(apiPath`/boots/${newest.id}`);
-  }
+  });
+  if (boot !== undefined) return boot;
+  const [newest] = (await api.get<Page<BootSummary>>('/boots', { machine: name, limit: 1 })).body.items;
+  if (newest === undefined) throw new CliError('notFound', `there is no boot ${name}, and no machine of this name has booted`);
+  return api.get<BootResource>(apiPath`/boots/${newest.id}`);
 }

@@ -147,7 +147,10 @@ describe('virtdom boot and virtdom event', () => {
       .on('GET /boots/b-1', { body: boot })
       .on('GET /boots/nobody', problem(404, 'There is no boot nobody.'));
     expect((await run('boot show post01 -o name')).out).toBe('b-1\n');
-    expect(await run('boot show nobody')).toMatchObject({ code: 3, error: 'virtdom: There is no boot nobody.\n' });
+    expect(await run('boot show nobody')).toMatchObject({
+      code: 3,
+      error: 'virtdom: there is no boot nobody, and no machine of this name has booted\n',
+    });
   });
 
   it('lists events, the newest last, each in a line', async () => {
