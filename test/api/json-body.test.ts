@@ -28,6 +28,11 @@ describe('a JSON body', () => {
     ]);
   });
 
+  it('of a list that is too long is refused for that', async () => {
+    const [status, detail] = await sent(`{"documents":[${'{},'.repeat(100_000)}{}]}`);
+    expect([status, detail]).toEqual([400, expect.stringContaining('/documents must not have more than 20000 items') as string]);
+  });
+
   it('with a document of megabytes is refused before its keys are gone through', async () => {
     const labels = Object.fromEntries(Array.from({ length: 20_000 }, (_, index) => [`l${index}`, 'x']));
     const answer = await rig.ask('POST', '/objects:diff', { as: 'viewer', body: { documents: [{ kind: 'Machine', name: 'a', labels }] } });
