@@ -66,6 +66,8 @@ export class ApiServer {
     const peers = new WeakMap<Socket, number>();
     const api = await buildApi(plane, { ...options, peerUid: (socket) => peers.get(socket) });
     await api.ready();
+    // Made now, and kept: it takes too long to be made while machines boot.
+    api.swagger();
     const limits = { ...defaultLimits, ...options.limits };
     const server = new ApiServer(api, plane.log, limits, options.socket);
     try {

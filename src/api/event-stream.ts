@@ -14,10 +14,14 @@ export interface EventStreamsParts {
   readonly events: Pick<EventLog, 'subscribe' | 'newest'>;
   readonly clock: Clock;
   readonly limit: number;
+  /** Of one account, so that nobody takes them all. */
+  readonly limitOfOne?: number;
   readonly resourceOf: (event: LabEvent) => object;
 }
 
 export interface StreamWish {
+  /** Whose stream it is. */
+  readonly account: string;
   readonly filter: EventFilter;
   readonly after: number | undefined;
   /** Asked at each heartbeat: whoever was logged out or locked out hears no more. */
@@ -27,7 +31,8 @@ export interface StreamWish {
 /** Answers that never end by themselves: events as they happen (HTML Living Standard, 9.2). */
 export class EventStreams {
   readonly #parts: EventStreamsParts;
-  readonly #open = new Set<() => void>();
+  /** What ends each, and whose it is. */
+  readonly #open = new Map<() => void, string>();
   #closed = false;
 
   constructor(parts: EventStreamsParts) {
@@ -35,15 +40,20 @@ export class EventStreams {
   }
 
   /** Answers until the client goes, `close()` is called, or it may not go on. @throws ProblemError before the answer has begun */
-  async run(request: FastifyRequest, reply: FastifyReply, { filter, after, mayGoOn }: StreamWish): Promise<void> {
-    const { events, limit } = this.#parts;
+  async run(request: FastifyRequest, reply: FastifyReply, { account, filter, after, mayGoOn }: StreamWish): Promise<void> {
+    const { events, limit, limitOfOne = Math.ceil(limit / 4) } = this.#parts;
     if (this.#closed) throw new ProblemError('unavailable', 'virtdom is stopping.');
     if (this.#open.size >= limit)
       throw new ProblemError('too-many', `${limit} clients follow the events already.`, { headers: { 'retry-after': '15' } });
+    const own = [...this.#open.values()].filter((whose) => whose === account).length;
+    if (own >= limitOfOne)
+      throw new ProblemError('too-many', `${account} follows the events ${own} times already: end one of them first.`, {
+        headers: { 'retry-after': '15' },
+      });
     const { raw } = reply;
     const subscription = events.subscribe({ ...(after !== undefined && { after }), filter });
     const stop = (): void => subscription.close();
-    this.#open.add(stop);
+    this.#open.set(stop, account);
     request.raw.socket.once('close', stop);
     const heartbeat = this.#heartbeat(reply, mayGoOn, stop);
     try {
@@ -72,7 +82,7 @@ export class EventStreams {
   /** Ends all streams: clients come back by themselves. */
   close(): void {
     this.#closed = true;
-    for (const stop of this.#open) stop();
+    for (const stop of this.#open.keys()) stop();
   }
 
   get count(): number {

@@ -38,6 +38,16 @@ function messageOf(server: string, area: string, payloads: readonly string[]): s
   return `{"server":${JSON.stringify(server)},"area":${JSON.stringify(area)},"payloads":[${payloads.join(',')}]}`;
 }
 
+/** Whether it is of a server that has the same name as `server`, and is another one: `NAME RANDOM`. */
+export function isNamesake(text: string, server: string): boolean {
+  const { server: from } = JSON.parse(text) as Partial<Message>;
+  return typeof from === 'string' && from !== server && nameOf(from) === nameOf(server);
+}
+
+function nameOf(server: string): string {
+  return server.slice(0, server.lastIndexOf(' '));
+}
+
 /** Undefined for our own. Throws SyntaxError or TypeError at what is none of these messages: anybody may notify. */
 export function unpackNotices(text: string, server: string): { readonly area: string; readonly payloads?: readonly unknown[] } | undefined {
   const { server: from, area, payloads } = JSON.parse(text) as Partial<Message>;

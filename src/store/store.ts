@@ -53,6 +53,11 @@ export async function openStoreIn(program: URL, { database, serverId, log, onFai
       if (reason === undefined) log.info({ database: name }, 'the database is back');
       else log.error({ database: name, reason }, 'the database fails: nothing is promised that cannot be kept');
     },
+    namesake: () =>
+      log.error(
+        { database: name, serverName: serverId },
+        'another server on this database has the same serverName: give each one of its own, or both hand out from the same place of a pool',
+      ),
     unreadable: (message, reason) => drops.drop('another program notifies on our channel', { database: name, message, problem: reason }),
   };
   const open = (use: StoreWorkerData['use'], onDeath: StoreThreadParts['onDeath']): Promise<StoreThread> =>

@@ -33,4 +33,6 @@ export interface StoreNotices {
   /** The database cannot be written to, for this reason; without one, it can again. */
   failing(reason?: string): void;
   unreadable(message: string, reason: string): void;
+  /** Another server on this database calls itself as we do. */
+  namesake(): void;
 }

@@ -5,7 +5,7 @@ import { systemClock } from '../clock.ts';
 import { giveWay, ThreadLink } from '../thread.ts';
 import { lookups, notices, prunes, reads, writes } from './calls.ts';
 import type { Query } from './calls.ts';
-import { unpackNotices } from './change-feed.ts';
+import { isNamesake, unpackNotices } from './change-feed.ts';
 import type { Notice } from './change-feed.ts';
 import { openEngine } from './engine.ts';
 import type { Engine, EngineUse } from './engine.ts';
@@ -64,10 +64,16 @@ function write(query: AnyQuery, area: string, name: string, args: readonly unkno
   });
 }
 
+let toldOfNamesake = false;
+
 function hear(text: string): void {
   try {
     const message = unpackNotices(text, self);
     if (message !== undefined) link.notify('heard', message.area, message.payloads);
+    if (!toldOfNamesake && isNamesake(text, self)) {
+      toldOfNamesake = true;
+      link.notify('namesake');
+    }
   } catch (error) {
     link.notify('unreadable', text.slice(0, 200), reasonOf(error));
   }

@@ -250,6 +250,15 @@ describe('the stream of events', () => {
     await vi.waitUntil(async () => (await open('/events/stream').then((again) => (again.destroy(), again.statusCode))) === 200);
   });
 
+  it('is for one account a part of them', async () => {
+    await start({ streams: 5 });
+    const first = await stream();
+    const second = await stream();
+    await vi.waitUntil(() => first.read.text !== '' && second.read.text !== '');
+    const third = await ask('/events/stream');
+    expect([third.status, third.body]).toEqual([429, expect.stringMatching(/follows the events 2 times already/)]);
+  });
+
   it.each(['x', '-1', '1e3', '9'.repeat(20)])('does not begin after Last-Event-ID: %s', async (id) => {
     await start();
     expect((await ask('/events/stream', { headers: { host: 'localhost', 'last-event-id': id } })).status).toBe(400);

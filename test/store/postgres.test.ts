@@ -247,6 +247,17 @@ describe('PostgreSQL', { timeout: 60_000 }, () => {
       expect(log.lines.filter(({ level }) => level === 'warn')).toHaveLength(6);
     });
 
+    it('says that another server has its name', async () => {
+      const log = new CapturedLog();
+      const store = await openStore({ database, serverId: 'boot1', log });
+      server.sql(`notify virtdom, '{"server":"boot10 x-y","area":"objects"}'`, database);
+      server.sql(`notify virtdom, '{"server":"boot1 x-y","area":"objects"}'`, database);
+      server.sql(`notify virtdom, '{"server":"boot1 x-y","area":"objects"}'`, database);
+      await vi.waitUntil(() => log.lines.some(({ level }) => level === 'error'), patiently);
+      await store.close();
+      expect(log.lines.filter(({ level }) => level === 'error')).toMatchObject([{ fields: { serverName: 'boot1' } }]);
+    });
+
     it('makes the numbers of events visible in their order: who has seen one has seen all below it', async () => {
       await open();
       const gaps: number[] = [];

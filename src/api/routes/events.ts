@@ -72,6 +72,7 @@ export function addEventRoutes(app: Api, plane: ControlPlane, { streams, authent
     async (request, reply) => {
       const actor = actorOf(request);
       await streams.run(request, reply, {
+        account: actor.name,
         filter: eventFilter(request.query),
         after: lastEventId(request.headers['last-event-id']) ?? request.query.after,
         mayGoOn: () => authenticator.stillCounts(actor),

@@ -9,6 +9,7 @@ import { actorOf, note } from '../request-context.ts';
 import { shape } from '../schemas/fields.ts';
 import { dryRunQuery } from '../schemas/page.ts';
 import { userCreateSchema, userName, userPageSchema, userPatchSchema, userQuerySchema, userSchema } from '../schemas/user.ts';
+import { Turns } from '../turns.ts';
 import type { UserResource } from '../schemas/user.ts';
 import { answers, answersNothing, base, nameParam } from './describe.ts';
 import { notFound } from './outcomes.ts';
@@ -27,6 +28,8 @@ export function addUserRoutes(app: Api, plane: ControlPlane, { authenticator, ha
     if (user === undefined) throw notFound('user', name);
     return user;
   };
+  // Two admins who demote each other at once must not leave nobody.
+  const turns = new Turns();
   const keepOneAdmin = async (name: string): Promise<void> => {
     const others = (await accounts.users()).filter((user) => user.name !== name && user.role === 'admin' && !user.disabled);
     if (others.length === 0) throw new ProblemError('conflict', `${name} is the last admin: make another one first.`);
@@ -105,16 +108,26 @@ export function addUserRoutes(app: Api, plane: ControlPlane, { authenticator, ha
       const isOwnPassword = isOwn && role === undefined && disabled === undefined;
       if (actor.role !== 'admin' && !isOwnPassword)
         throw new ProblemError('forbidden', 'This takes the role admin; your own password you may change by a session.');
-      const before = await find(name);
-      if (isOwn && password !== undefined && !(await authenticator.isPassword(before, currentPassword ?? '')))
+      const seen = await find(name);
+      if (isOwn && password !== undefined && !(await authenticator.isPassword(seen, currentPassword ?? '')))
         throw new ProblemError('forbidden', 'The present password is wrong.', {
           errors: [{ pointer: '/currentPassword', detail: 'is not your password' }],
         });
-      const after = { ...before, ...(role !== undefined && { role }), ...(disabled !== undefined && { disabled }), updatedMs: clock.now() };
-      if (before.role === 'admin' && !before.disabled && (after.role !== 'admin' || after.disabled)) await keepOneAdmin(name);
       const isDry = request.query.dryRun === true;
-      const passwordHash = password === undefined || isDry ? before.passwordHash : await hasher.hash(password);
-      if (!isDry && !(await accounts.updateUser({ ...after, passwordHash }))) throw notFound('user', name);
+      const passwordHash = password === undefined || isDry ? undefined : await hasher.hash(password);
+      const after = await turns.run(async () => {
+        const before = await find(name);
+        const changed = {
+          ...before,
+          ...(role !== undefined && { role }),
+          ...(disabled !== undefined && { disabled }),
+          ...(passwordHash !== undefined && { passwordHash }),
+          updatedMs: clock.now(),
+        };
+        if (before.role === 'admin' && !before.disabled && (changed.role !== 'admin' || changed.disabled)) await keepOneAdmin(name);
+        if (!isDry && !(await accounts.updateUser(changed))) throw notFound('user', name);
+        return changed;
+      });
       return sendTagged(request, reply, userResource(after));
     },
   );
@@ -134,9 +147,11 @@ export function addUserRoutes(app: Api, plane: ControlPlane, { authenticator, ha
     },
     async (request, reply) => {
       const { name } = request.params;
-      const user = await find(name);
-      if (user.role === 'admin' && !user.disabled) await keepOneAdmin(name);
-      if (request.query.dryRun !== true && !(await accounts.deleteUser(name))) throw notFound('user', name);
+      await turns.run(async () => {
+        const user = await find(name);
+        if (user.role === 'admin' && !user.disabled) await keepOneAdmin(name);
+        if (request.query.dryRun !== true && !(await accounts.deleteUser(name))) throw notFound('user', name);
+      });
       return reply.code(204).send();
     },
   );
