@@ -96,6 +96,7 @@ function controlPlane(
     },
     accounts: store.accounts,
     idempotency: store.idempotency,
+    unserved: () => subnets.unserved,
     health() {
       const database = store.health();
       if (database.kind === 'failing')

@@ -41,6 +41,8 @@ export interface ControlPlane {
   /** While there may be no user yet. */
   readonly firstAdmin?: Pick<FirstAdmin, 'redeem'>;
   readonly hasher?: PasswordHasher;
+  /** Subnets that this server does not answer on, by name, and why. */
+  readonly unserved?: () => ReadonlyMap<string, string>;
   /** How the service is, in words. */
   readonly health?: () => { readonly state: 'ok' | 'degraded'; readonly reason: string; readonly sinceMs: number };
 }

@@ -49,6 +49,7 @@ const subnetView: View<SubnetResource> = {
     { head: 'POOL', cell: ({ pool }) => pool },
     { head: 'LEASES', cell: ({ leases, poolSize }) => (poolSize === undefined ? undefined : `${leases} of ${poolSize}`), align: 'right' },
     { head: 'UNKNOWN', cell: ({ unknown }) => unknown ?? 'ignore' },
+    { head: 'NOT ANSWERED', cell: ({ unserved }) => unserved },
     { head: 'ROUTER', cell: ({ router }) => router, wide: true },
     { head: 'OWN ADDRESS', cell: ({ serverAddress }) => serverAddress, wide: true },
     ...changedColumns,

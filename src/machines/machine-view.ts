@@ -137,7 +137,8 @@ function seenOf({ subnet, arch, firstSeenMs, lastSeenMs, timesSeen }: UnknownCli
 function reasonOf({ name, state, machine, client, boot, stored }: MachineLine, snapshot: ObjectSnapshot): string {
   if (client !== undefined) {
     const what = `no machine of ours; ${treatmentOf(client, snapshot)}`;
-    return boot === undefined ? what : `${what}; ${boot.state}: ${boot.reason}`;
+    // That it waits has just been said.
+    return boot === undefined || boot.state === 'waiting' ? what : `${what}; ${boot.state}: ${boot.reason}`;
   }
   if (machine === undefined) return 'its document cannot be read by this version of virtdom: edit or remove it';
   if (state === 'ignored') return `set to be ignored; last changed by ${stored?.updatedBy}`;

@@ -103,7 +103,7 @@ export class ApiRig {
     this.#close = close;
   }
 
-  static async start(options: ApiOptions & Partial<Pick<ControlPlane, 'firstAdmin'>> = {}): Promise<ApiRig> {
+  static async start(options: ApiOptions & Partial<Pick<ControlPlane, 'firstAdmin' | 'unserved'>> = {}): Promise<ApiRig> {
     const stack = new AsyncDisposableStack();
     const folder = mkdtempSync(join(tmpdir(), 'virtdom-api-'));
     stack.defer(() => rmSync(folder, { recursive: true }));
@@ -198,6 +198,7 @@ export class ApiRig {
       tasks,
       hasher: new PasswordHasher({ memory: 64, passes: 1 }),
       ...(options.firstAdmin !== undefined && { firstAdmin: options.firstAdmin }),
+      ...(options.unserved !== undefined && { unserved: options.unserved }),
     };
     const api = await buildApi(plane, { ownUid: 1000, ...options });
     const rig = new ApiRig({ clock, log, plane, api, store, events, desk, unknown, leases, images }, () => stack.disposeAsync());

@@ -33,6 +33,15 @@ describe('profiles and subnets', () => {
     expect(listed.json()).toMatchObject({ items: [{ leases: 2, poolSize: 100 }] });
   });
 
+  it('that are not answered say why', async () => {
+    const reason = 'interface: expected one of this machine, found eth9';
+    const other = await ApiRig.start({ streams: 0, unserved: () => new Map([['lab', reason]]) });
+    const shown = (await other.ask('GET', '/subnets/lab', { as: 'viewer' })).json<object>();
+    await other.close();
+    expect(shown).toMatchObject({ name: 'lab', unserved: reason });
+    expect((await rig.ask('GET', '/subnets/lab', { as: 'viewer' })).json()).not.toHaveProperty('unserved');
+  });
+
   it('are listed by name in pages', async () => {
     const first = await rig.ask('GET', '/profiles?limit=1&total=true');
     const { nextCursor } = first.json<{ nextCursor: string }>();

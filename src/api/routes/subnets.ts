@@ -17,11 +17,16 @@ export function addSubnetRoutes(app: Api, plane: ControlPlane): void {
     pageSchema: subnetPageSchema,
     querySchema: subnetQuerySchema,
     writeSchema: subnetWriteSchema,
-    resources: ({ objects, leases }) => {
+    resources: ({ objects, leases, unserved }) => {
       const given = leases.list().flatMap(({ address, state }) => (state === 'bound' ? [ipv4Number(address)] : []));
       return (stored) => {
         const pool = objects.current.object('Subnet', stored.name)?.pool;
-        return { ...storedFields(stored), ...(pool !== undefined && poolUse(pool, given)) } as SubnetResource;
+        const reason = unserved?.().get(stored.name);
+        return {
+          ...storedFields(stored),
+          ...(pool !== undefined && poolUse(pool, given)),
+          ...(reason !== undefined && { unserved: reason }),
+        } as SubnetResource;
       };
     },
     matches: ({ name, cidr, interface: device, mode }, { q, mode: wanted }) =>

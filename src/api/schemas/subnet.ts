@@ -19,6 +19,12 @@ export const subnetSchema = shape(
     ...subnetFields,
     leases: optional(count('How many addresses of its pool are given away now.', 37)),
     poolSize: optional(count('How many addresses its pool has.', 100)),
+    unserved: optional(
+      text(
+        'Why this server does not answer on it now; it does when its interface and address are there.',
+        'eth1 has no address in 192.168.0.0/24',
+      ),
+    ),
     ...changed,
   },
   { ...fieldsExample, leases: 37, poolSize: 100, revision: 2, updatedAt: '2026-02-14T10:00:00.000Z', updatedBy: 'anna' },
