@@ -8,7 +8,7 @@ export DEBIAN_FRONTEND := noninteractive
 # What the Node of node_modules is linked to.
 APT_NODE := libatomic1
 # What builds images and boot loaders, then what the lab needs beside it, then the clients of the tests.
-APT_BUILD := grub-common grub2-common grub-pc-bin ipxe mmdebstrap debian-archive-keyring cpio zstd xz-utils kmod
+APT_BUILD := mount grub-common grub2-common grub-pc-bin ipxe mmdebstrap debian-archive-keyring cpio zstd xz-utils kmod
 APT_LAB := $(APT_BUILD) qemu-system-x86 ipxe-qemu iproute2 tcpdump
 APT_TEST := isc-dhcp-client udhcpc busybox-static atftp tftp-hpa curl libnfs-utils strace nftables tshark dnsmasq-base \
   postgresql kea-admin openssl patch
