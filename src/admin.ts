@@ -11,6 +11,7 @@ import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { AuditLog } from './events/audit-log.ts';
 import type { EventLog } from './events/event-log.ts';
+import { Pruning } from './events/pruning.ts';
 import { deleteInThread, verifyInThread } from './images/maintain-in-thread.ts';
 import type { Log } from './log.ts';
 import { MachineList } from './machines/machine-list.ts';
@@ -20,6 +21,9 @@ import type { UnknownClients } from './machines/unknown-clients.ts';
 import type { ServedSubnets } from './served-subnets.ts';
 import type { Store } from './store/store.ts';
 import type { TemplateLibrary } from './templates/template-library.ts';
+
+/** How long an expired token is still listed, for who wonders why it does not work. */
+const expiredDays = 7;
 
 export interface AdminParts {
   readonly config: Config;
@@ -42,6 +46,9 @@ export async function startAdmin(parts: AdminParts): Promise<AsyncDisposable> {
   const { config, store, clock, log, version } = parts;
   const tasks = await TaskRunner.open({ store: store.tasks, clock, log, serverId: config.serverName });
   started.defer(() => tasks.close());
+  const prune = (beforeMs: number): Promise<number> => store.accounts.prune(beforeMs);
+  const expired = new Pruning({ prune, keepDays: expiredDays, of: 'expired sessions and tokens', clock, log });
+  started.defer(() => expired.close());
   const hasher = new PasswordHasher();
   const { port, address, certificate, key } = config.api;
   const firstAdmin = await FirstAdmin.open({

@@ -11,6 +11,7 @@ import type { Config } from './config.ts';
 import { AuditLog } from './events/audit-log.ts';
 import { bootEventOf } from './events/boot-event.ts';
 import { EventLog } from './events/event-log.ts';
+import { Pruning } from './events/pruning.ts';
 import { takeOverFirstObjects } from './first-objects.ts';
 import type { Log } from './log.ts';
 import { ObjectBook } from './machines/object-book.ts';
@@ -58,6 +59,9 @@ export async function startApp({ config, version, clock, log, onFailure }: AppPa
   started.defer(() => events.close());
   const audit = new AuditLog({ store: store.audit, keepDays: config.keep.auditDays, clock, log });
   started.defer(() => audit.close());
+  const prune = (beforeMs: number): Promise<number> => store.archive.prune(beforeMs);
+  const oldAttempts = new Pruning({ prune, keepDays: config.keep.attemptDays, of: 'boot attempts', clock, log });
+  started.defer(() => oldAttempts.close());
   const objects = await ObjectBook.open({ store: store.objects, clock, log });
   started.defer(() => objects.close());
   const { objectsFile: file } = config;
