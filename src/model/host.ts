@@ -1,0 +1,41 @@
+/**
+ * `new`: booted, its agent was not heard yet; `joining`: its agent is here, its role is being brought up; `suspect`: silent;
+ * `fencing`: it is being switched off; `fenced`: surely off; `online` may also be `draining` or in `maintenance`.
+ */
+export type HostState = 'new' | 'joining' | 'online' | 'suspect' | 'fencing' | 'fenced';
+
+/** One boot of a machine that said hello with its boot token, once: a newer number is a newer boot. */
+export interface HostBoot {
+  readonly machine: string;
+  /** Counts up over all machines. */
+  readonly boot: number;
+  /** The attempt whose token was redeemed. */
+  readonly attempt: string;
+  readonly address?: string;
+  readonly redeemedMs: number;
+}
+
+export interface HostCapacity {
+  /** What the hypervisor can give to VMs in all, and has free now. */
+  readonly memoryMib: number;
+  readonly freeMib: number;
+  readonly cpus: number;
+}
+
+export interface Host {
+  readonly name: string;
+  readonly state: HostState;
+  readonly reason: string;
+  readonly sinceMs: number;
+  readonly duty: 'active' | 'draining' | 'maintenance';
+  /** The newest boot, and what it is ruled by now: a durable number that goes up with each new agreement with the agent. */
+  readonly boot?: number;
+  readonly session: number;
+  readonly role?: string;
+  /** `machine`, `label`, `rule`, `trigger` or `none`, in words. */
+  readonly roleReason: string;
+  readonly capacity?: HostCapacity;
+  /** Bridges that are up. */
+  readonly bridges: readonly string[];
+  readonly heardMs?: number;
+}
