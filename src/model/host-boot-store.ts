@@ -6,6 +6,8 @@ export interface HostBootStore {
   load(): Promise<readonly HostBoot[]>;
   /** Gives it the next number; the one that it has already where this attempt was redeemed before (its answer was lost). */
   add(boot: Omit<HostBoot, 'boot'>): Promise<HostBoot>;
+  /** Deletes what is older and not the newest of its machine; returns how many. */
+  prune(beforeMs: number): Promise<number>;
   /** Called when another server on the same database has added one. Never with SQLite. */
   follow(listener: () => void): void;
 }

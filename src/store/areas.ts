@@ -6,6 +6,8 @@ import type { LeaseStore } from '../dhcp/lease-store.ts';
 import type { AuditStore } from '../events/audit-store.ts';
 import type { EventStore } from '../events/event-store.ts';
 import type { ObjectStore, UnknownClientStore } from '../machines/object-store.ts';
+import type { ManagerStore } from '../manager/manager-store.ts';
+import type { HostBootStore } from '../model/host-boot-store.ts';
 import type { Lease } from '../model/lease.ts';
 import type { TemplateStore } from '../templates/template-store.ts';
 import { lookups, offer, prunes, reads, writes } from './calls.ts';
@@ -26,6 +28,8 @@ export interface StoreAreas {
   readonly accounts: AccountStore;
   readonly tasks: TaskStore;
   readonly idempotency: IdempotencyStore;
+  readonly manager: ManagerStore;
+  readonly hostBoots: HostBootStore;
 }
 
 export interface AreaParts {
@@ -90,5 +94,17 @@ export function storeAreas({ writer, reader, followers }: AreaParts): StoreAreas
     accounts: { ...look.accounts, ...write.accounts, prune: prune('accounts') },
     tasks: { ...look.tasks, ...read.tasks, ...write.tasks, prune: prune('tasks') },
     idempotency: { ...write.idempotency, prune: prune('idempotency') },
+    manager: {
+      ...look.manager,
+      ...write.manager,
+      prune: prune('manager'),
+      follow: (listener) => followers.set('manager', { heard: listener, missed: listener }),
+    },
+    hostBoots: {
+      ...look.hostBoots,
+      ...write.hostBoots,
+      prune: prune('hostBoots'),
+      follow: (listener) => followers.set('hostBoots', { heard: listener, missed: listener }),
+    },
   };
 }

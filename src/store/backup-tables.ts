@@ -18,6 +18,8 @@ export const backupTables = [
   'token',
   'task',
   'kept_answer',
+  'manager_record',
+  'host_boot',
 ] as const satisfies readonly (keyof Tables)[];
 
 export type BackupTable = (typeof backupTables)[number];

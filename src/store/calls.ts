@@ -23,8 +23,10 @@ import { appendAudit, expiredAudit, pageAudit, removeAudit } from './audit-table
 import type { Notice } from './change-feed.ts';
 import { pageEvents } from './event-page.ts';
 import { appendEvents, eventBounds, expiredEvents, removeEvents } from './event-table.ts';
+import { addHostBoot, expiredHostBoots, readHostBoots, removeHostBoots } from './host-boot-table.ts';
 import { beginAnswer, expiredAnswers, finishAnswer, forgetAnswer, removeAnswers } from './idempotency-table.ts';
 import { readLeases, writeLeases } from './lease-table.ts';
+import { commitManagerRecords, expiredCommands, readManagerRecords, removeCommands } from './manager-table.ts';
 import { commitObjects, deleteOneShot, readObjects, saveOneShot } from './object-table.ts';
 import type { Tables } from './tables.ts';
 import { expiredTasks, findTask, pageTasks, removeTasks, saveTask } from './task-table.ts';
@@ -49,6 +51,8 @@ export const lookups = {
   events: { bounds: eventBounds },
   accounts: { users: readUsers, user: findUser, session: findSession, tokens: readTokens, tokenByHash: findToken },
   tasks: { find: findTask },
+  manager: { load: readManagerRecords },
+  hostBoots: { load: readHostBoots },
 } satisfies Calls;
 
 /** Lists, pages, searches: on a connection that can only read, in a thread of its own. */
@@ -72,6 +76,8 @@ export const writes = {
   accounts: { addUser, updateUser, deleteUser, addSession, touchSession, deleteSession, addToken, touchToken, deleteToken },
   tasks: { save: saveTask },
   idempotency: { begin: beginAnswer, finish: finishAnswer, forget: forgetAnswer },
+  manager: { commit: commitManagerRecords },
+  hostBoots: { add: addHostBoot },
 } satisfies Calls;
 
 /** Deletions of what is old, a bite at a time: `expired` looks for at most so many keys where reads are, `remove` deletes these. */
@@ -82,6 +88,8 @@ export const prunes = {
   accounts: { expired: expiredAccess, remove: removeAccess },
   tasks: { expired: expiredTasks, remove: removeTasks },
   idempotency: { expired: expiredAnswers, remove: removeAnswers },
+  manager: { expired: expiredCommands, remove: removeCommands },
+  hostBoots: { expired: expiredHostBoots, remove: removeHostBoots },
 } satisfies Readonly<Record<string, Prune>>;
 
 export interface Prune {
@@ -101,6 +109,8 @@ export const notices = {
     deleteOneShot: objectsChanged,
   },
   templates: { commit: ({ kind }) => (kind === 'done' ? [{ area: 'templates', payload: null }] : []) },
+  manager: { commit: ({ kind }) => (kind === 'done' ? [{ area: 'manager', payload: null }] : []) },
+  hostBoots: { add: () => [{ area: 'hostBoots', payload: null }] },
   events: { append: (events) => events.slice(-1).map(({ id }) => ({ area: 'events', payload: id })) },
 } satisfies Notices<typeof writes>;
 

@@ -7,7 +7,7 @@ export interface Follower {
   missed(): void | Promise<void>;
 }
 
-const followable = ['leases', 'objects', 'templates', 'events'] as const;
+const followable = ['leases', 'objects', 'templates', 'events', 'manager', 'hostBoots'] as const;
 export type Followable = (typeof followable)[number];
 
 /** Who wants to know what other servers on the same database have changed, by area. */

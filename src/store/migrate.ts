@@ -1,6 +1,7 @@
 import type { Kysely, Transaction } from 'kysely';
 import { up as leasesAndAttempts } from './migrations/0001-leases-and-attempts.ts';
 import { up as controlPlane } from './migrations/0002-control-plane.ts';
+import { up as manager } from './migrations/0003-manager.ts';
 import { StoreError } from './store-error.ts';
 import type { Tables } from './tables.ts';
 
@@ -13,6 +14,7 @@ interface Migration {
 export const migrations: readonly Migration[] = [
   { name: '0001-leases-and-attempts', up: leasesAndAttempts },
   { name: '0002-control-plane', up: controlPlane },
+  { name: '0003-manager', up: manager },
 ];
 
 /**

@@ -1,6 +1,7 @@
 import type { AttemptState } from '../boot/attempt-store.ts';
 import type { Task } from '../api/task-store.ts';
 import type { ObjectKind } from '../machines/object-schemas.ts';
+import type { RecordArea } from '../manager/manager-store.ts';
 import type { Lease } from '../model/lease.ts';
 
 /** One row an address: the lease that holds it, or the last one that did. */
@@ -30,7 +31,7 @@ export interface AttemptRow {
 
 /** The newest number that was given to a row of that name; whoever takes one makes others wait until he has committed. */
 export interface NumberingRow {
-  readonly name: 'audit' | 'event' | 'object';
+  readonly name: 'audit' | 'event' | 'object' | 'manager' | 'host-boot';
   readonly newest: number;
 }
 
@@ -146,6 +147,24 @@ export interface KeptAnswerRow {
   readonly created_ms: number;
 }
 
+export interface ManagerRecordRow {
+  readonly area: RecordArea;
+  readonly id: string;
+  readonly state: string | null;
+  readonly revision: number;
+  /** JSON. */
+  readonly document: string;
+  readonly updated_ms: number;
+}
+
+export interface HostBootRow {
+  readonly boot: number;
+  readonly machine: string;
+  readonly attempt: string;
+  readonly address: string | null;
+  readonly redeemed_ms: number;
+}
+
 interface MigrationRow {
   readonly name: string;
   readonly applied_ms: number;
@@ -168,5 +187,7 @@ export interface Tables {
   readonly token: TokenRow;
   readonly task: TaskRow;
   readonly kept_answer: KeptAnswerRow;
+  readonly manager_record: ManagerRecordRow;
+  readonly host_boot: HostBootRow;
   readonly schema_migration: MigrationRow;
 }

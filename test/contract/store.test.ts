@@ -9,6 +9,7 @@ import { attemptArchiveContract } from './attempt-archive-contract.ts';
 import { auditContract } from './audit-contract.ts';
 import { eventContract } from './event-contract.ts';
 import { leaseContract } from './lease-contract.ts';
+import { managerContract } from './manager-contract.ts';
 import { objectContract } from './object-contract.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { requestContract } from './request-contract.ts';
@@ -26,6 +27,7 @@ const contracts = [
   accountContract,
   requestContract,
   attemptArchiveContract,
+  managerContract,
 ];
 
 async function sqlite(): Promise<StoreUnderTest> {

@@ -160,7 +160,7 @@ describe('backup and restore', { timeout: 60_000 }, () => {
     it('a backup of a newer program is refused, and changes nothing', async () => {
       writeFileSync(
         file,
-        edited(backup, (lines) => lines.map((line) => line.replace('"0002-control-plane"', '"0002-control-plane","9999-future"'))),
+        edited(backup, (lines) => lines.map((line) => line.replace('"0003-manager"', '"0003-manager","9999-future"'))),
       );
       await expect(restoreDatabase({ database: used, file, replace: true })).rejects.toMatchObject({
         code: 'store-newer',

@@ -44,6 +44,26 @@ const filled = [
       }
     },
   },
+  {
+    until: '0002-control-plane',
+    fill: async (database: Kysely<unknown>): Promise<void> => {
+      const old = database as Kysely<Record<string, Record<string, unknown>>>;
+      const { hostName, grantedMs: granted_ms, expiresMs: expires_ms, ...same } = lease('10.0.0.1', { hostName: 'post01' });
+      await old
+        .insertInto('lease')
+        .values({ ...same, host_name: hostName, granted_ms, expires_ms })
+        .execute();
+      for (const [id, state] of Object.entries({ a: 'booting', b: 'up', c: 'stuck' })) {
+        const { machine, mac, image, openedMs, lastSeenMs, profile, ...more } = attempt(id);
+        const document = JSON.stringify({ ...more, id, machine, mac, image, openedMs, lastSeenMs, profile, state });
+        const row = { id, machine: machine.name, mac, image, state, opened_ms: openedMs, last_seen_ms: lastSeenMs, document };
+        await old
+          .insertInto('boot_attempt')
+          .values({ ...row, profile: profile.name })
+          .execute();
+      }
+    },
+  },
 ];
 
 interface UnderTest {

@@ -1,0 +1,105 @@
+import { describe, expect, it } from 'vitest';
+import type { RecordArea, RecordChange } from '../../src/manager/manager-store.ts';
+import { SharedStore, atMs, odd } from './shared-store.ts';
+import type { StoreUnderTest } from './store-contract.ts';
+
+function put(area: RecordArea, id: string, revision: number, document: RecordChange['document'] = { note: odd }): RecordChange {
+  return { area, id, revision, ...(document !== undefined && { document }) };
+}
+
+/** Where the manager's records and the boots of hosts outlive the process. */
+export function managerContract(make: () => Promise<StoreUnderTest>): void {
+  describe('records of the manager', () => {
+    const store = new SharedStore(make);
+    const records = () => store.now.manager;
+    const load = async (ids: RegExp) => (await records().load()).filter(({ id }) => ids.test(id));
+
+    it('are given back as they were written, with revision and time, in the order of area and id', async () => {
+      const changes = [put('vm', 'gateway-1', 0, { claims: [{ host: 'post01', seq: 1 }], odd }), put('host', 'post01', 0)];
+      expect(await records().commit(changes, atMs)).toEqual({ kind: 'done' });
+      expect(await load(/^(?:post01|gateway-1)$/)).toEqual([
+        { area: 'host', id: 'post01', revision: 1, document: { note: odd }, updatedMs: atMs },
+        { area: 'vm', id: 'gateway-1', revision: 1, document: { claims: [{ host: 'post01', seq: 1 }], odd }, updatedMs: atMs },
+      ]);
+    });
+
+    it('are replaced only by who knows their revision, and one that is wrong keeps all from being written', async () => {
+      await records().commit([put('vm', 'a', 0), put('vm', 'b', 0)], atMs);
+      const outcome = await records().commit([put('vm', 'a', 1, { n: 2 }), put('vm', 'b', 7), put('vm', 'c', 0)], atMs);
+      expect(outcome).toEqual({ kind: 'conflict', records: [{ area: 'vm', id: 'b', revision: 1 }] });
+      expect((await load(/^[abc]$/)).map(({ id, revision }) => [id, revision])).toEqual([
+        ['a', 1],
+        ['b', 1],
+      ]);
+    });
+
+    it('are made once: a second one who believes there is none is told', async () => {
+      await records().commit([put('leader', 'manager', 0)], atMs);
+      const outcome = await records().commit([put('leader', 'manager', 0)], atMs);
+      expect(outcome).toEqual({ kind: 'conflict', records: [{ area: 'leader', id: 'manager', revision: 1 }] });
+    });
+
+    it('are deleted by their revision, and begin again at 1', async () => {
+      await records().commit([put('vm', 'gone', 0)], atMs);
+      expect(await records().commit([{ area: 'vm', id: 'gone', revision: 2 }], atMs)).toMatchObject({ kind: 'conflict' });
+      expect(await records().commit([{ area: 'vm', id: 'gone', revision: 1 }], atMs)).toEqual({ kind: 'done' });
+      await records().commit([put('vm', 'gone', 0)], atMs);
+      expect((await load(/^gone$/)).map(({ revision }) => revision)).toEqual([1]);
+    });
+
+    it('are written many at a time', async () => {
+      const many = Array.from({ length: 1_500 }, (_, n) => put('command', `c${n}`, 0, { state: 'queued' }));
+      await records().commit(many, atMs);
+      expect(await load(/^c\d+$/)).toHaveLength(1_500);
+    });
+
+    it('are written once in a row of commits that race for the same revision', async () => {
+      await records().commit([put('numbering', 'claim', 0, { n: 0 })], atMs);
+      const race = Array.from({ length: 8 }, (_, n) => records().commit([put('numbering', 'claim', 1, { n })], atMs));
+      const kinds = (await Promise.all(race)).map(({ kind }) => kind);
+      expect(kinds.filter((kind) => kind === 'done')).toHaveLength(1);
+    });
+
+    it('lose old commands that have ended, and no others', async () => {
+      await records().commit(
+        [
+          put('command', 'open', 0, { state: 'sent' }),
+          put('command', 'ended', 0, { state: 'done' }),
+          put('vm', 'old', 0, { state: 'done' }),
+        ],
+        atMs,
+      );
+      await records().commit([put('command', 'young', 0, { state: 'failed' })], atMs + 10_000);
+      expect(await records().prune(atMs + 5_000)).toBe(1);
+      expect((await load(/^(?:open|ended|young|old)$/)).map(({ id }) => id)).toEqual(['open', 'young', 'old']);
+    });
+  });
+
+  describe('boots of hosts', () => {
+    const store = new SharedStore(make);
+    const boots = () => store.now.hostBoots;
+    const load = async (machines: RegExp) => (await boots().load()).filter(({ machine }) => machines.test(machine));
+
+    it('have numbers that go up over all machines', async () => {
+      const first = await boots().add({ machine: 'post01', attempt: 'a1', address: '10.0.0.1', redeemedMs: atMs });
+      const second = await boots().add({ machine: 'post02', attempt: 'a2', redeemedMs: atMs });
+      const third = await boots().add({ machine: 'post01', attempt: 'a3', redeemedMs: atMs + 1 });
+      expect(second.boot).toBeGreaterThan(first.boot);
+      expect(third.boot).toBeGreaterThan(second.boot);
+      expect(await load(/^post0/)).toEqual([third, second]);
+    });
+
+    it('keep their number when the same attempt is redeemed again', async () => {
+      const first = await boots().add({ machine: 'again01', attempt: 'b1', redeemedMs: atMs });
+      await boots().add({ machine: 'again02', attempt: 'b2', redeemedMs: atMs });
+      expect(await boots().add({ machine: 'again01', attempt: 'b1', redeemedMs: atMs + 500 })).toEqual(first);
+    });
+
+    it('are pruned but for the newest of each machine', async () => {
+      await boots().add({ machine: 'old01', attempt: 'o1', redeemedMs: atMs - 10 });
+      const newest = await boots().add({ machine: 'old01', attempt: 'o2', redeemedMs: atMs - 10 });
+      expect(await boots().prune(atMs)).toBe(1);
+      expect(await load(/^old01$/)).toEqual([newest]);
+    });
+  });
+}
