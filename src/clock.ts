@@ -69,6 +69,19 @@ export class HeldClock implements Clock {
     this.#elapsedMs = untilMs;
   }
 
+  /**
+   * Fires the next timer alone where it is due within `byMs`, and says whether there was one; otherwise moves time by all of it.
+   * So that what a timer began is awaited before the next one fires.
+   */
+  step(byMs: number): boolean {
+    const untilMs = this.#elapsedMs + byMs;
+    const next = this.#next(untilMs);
+    if (next !== undefined) this.#pending.delete(next);
+    this.#elapsedMs = next === undefined ? untilMs : Math.max(this.#elapsedMs, next.dueMs);
+    next?.action();
+    return next !== undefined;
+  }
+
   #next(untilMs: number): Pending | undefined {
     let first: Pending | undefined;
     for (const candidate of this.#pending) {

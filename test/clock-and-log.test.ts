@@ -18,6 +18,20 @@ describe('HeldClock', () => {
     expect(fired).toEqual(['a at 10', 'c at 15', 'b at 20']);
     expect(clock.pendingTimers).toBe(0);
   });
+
+  it('steps from timer to timer, one at a time even where two are due together', () => {
+    const clock = new HeldClock();
+    const fired: string[] = [];
+    clock.after(10, () => fired.push('a'));
+    clock.after(10, () => fired.push('b'));
+    clock.after(30, () => fired.push('too late'));
+    expect(clock.step(20)).toBe(true);
+    expect([...fired, clock.monotonic()]).toEqual(['a', 10]);
+    expect(clock.step(10)).toBe(true);
+    expect([...fired, clock.monotonic()]).toEqual(['a', 'b', 10]);
+    expect(clock.step(10), 'none is due until 20').toBe(false);
+    expect([...fired, clock.monotonic()]).toEqual(['a', 'b', 20]);
+  });
 });
 
 describe('DropLog', () => {
