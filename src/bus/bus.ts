@@ -9,6 +9,7 @@ export interface BusMessage {
 }
 
 export interface PublishOptions {
+  /** 1 where nothing is said. 0 is for what is worthless when it is late: it is not kept while there is no connection. */
   readonly qos?: Qos;
   /** The broker keeps it for who subscribes later; an empty payload removes it. */
   readonly retain?: boolean;
@@ -24,12 +25,15 @@ export interface Bus {
   readonly state: BusState;
   /**
    * Resolves when the broker has taken it (QoS 1), or when it is on its way (QoS 0).
-   * @throws BusError `too-large`, `queue-full` (too much waits for the broker), `refused` or `closed`
+   * @throws BusError `too-large`, `queue-full` (too much waits for the broker), `refused`, `closed`, or `unreachable` (QoS 0 only)
    */
   publish(topic: string, payload: Uint8Array, options?: PublishOptions): Promise<void>;
   /**
    * Hears a topic filter (`+`, `#`) until the subscription is closed. Messages of one topic come in order, one at a time: the next is
    * handed over when the promise of the one before has settled, so a slow listener slows its own queue and nobody else's.
+   * Resolves when the broker has granted it, or, while there is no connection, at once: then it is asked for with the next one, before
+   * the state becomes `connected`. Of two overlapping filters each hears a message once at least; it may hear it twice.
+   * @throws BusError `refused`, `closed`
    */
   subscribe(filter: string, listener: (message: BusMessage) => void | Promise<void>): Promise<BusSubscription>;
   /** Called at once with the state that is, then with each change. Returns what ends that. */
