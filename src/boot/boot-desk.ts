@@ -48,6 +48,8 @@ export interface BootDeskDependencies {
   /** The boot that was asked for once has got its kernel: it is not to be had again, from this moment on. */
   readonly oneShotUsed?: (id: string) => void;
   readonly store: AttemptStore;
+  /** A machine has proved its boot. What it is to know is for it alone; it hears yes when this resolves. */
+  readonly proved?: (boot: ProvedBoot) => Promise<string | undefined>;
   /** Signs boot tokens: 32 bytes that survive restarts. */
   readonly secret: Uint8Array;
   readonly clock: Clock;
@@ -55,7 +57,19 @@ export interface BootDeskDependencies {
   readonly listener: BootListener;
 }
 
-export type HelloResult = { readonly accepted: true } | { readonly accepted: false; readonly reason: string };
+/** A boot whose token was redeemed: which machine runs, and that no boot of it from before does. */
+export interface ProvedBoot {
+  readonly machine: string;
+  readonly attempt: string;
+  readonly address: Ipv4;
+  readonly redeemedMs: number;
+  /** Our boot HTTP server as the machine reaches it. */
+  readonly httpUrl: string;
+}
+
+export type HelloResult =
+  | { readonly accepted: true; /** What the machine is told, as JSON. */ readonly session?: string }
+  | { readonly accepted: false; readonly reason: string };
 
 /** An idle Dom0 reads nothing for a long time and still hangs on its address. */
 const readingMs = 3_600_000;
@@ -186,8 +200,16 @@ export class BootDesk implements BootObserver {
         : this.#book.redeem(token, clientAddress, atMs);
     if (!result.accepted) this.#book.onIgnored(attempt, { kind: 'ignored', atMs, protocol: 'http', clientAddress, reason: result.reason });
     // The machine hears yes only when no restart of ours can make the token good again.
-    else if (attempt !== undefined) await this.#book.saved(attempt);
+    else if (attempt !== undefined) {
+      await this.#book.saved(attempt);
+      const session = await this.#deps.proved?.(this.#provedBoot(attempt, clientAddress, atMs));
+      return { accepted: true, ...(session !== undefined && { session }) };
+    }
     return result.accepted ? { accepted: true } : result;
+  }
+
+  #provedBoot({ id, pins }: Attempt, address: Ipv4, atMs: number): ProvedBoot {
+    return { machine: pins.machine.name, attempt: id, address, redeemedMs: atMs, httpUrl: this.#facts.httpUrl(pins.subnet) };
   }
 
   observe(observation: Observation): void {

@@ -25,8 +25,9 @@ export async function answerHello(request: IncomingMessage, response: ServerResp
   for await (const piece of request) pieces.push(piece as Buffer);
   const body = Buffer.concat(pieces).toString('utf8');
   const answer = await desk.hello({ token, clientAddress: request.socket.remoteAddress ?? '', body });
-  if (answer.accepted) response.writeHead(204).end();
-  else sendText(response, 403, answer.reason);
+  if (!answer.accepted) sendText(response, 403, answer.reason);
+  else if (answer.session === undefined) response.writeHead(204).end();
+  else response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(answer.session);
 }
 
 /** A refusal before the body was read: the connection can not be used again. */

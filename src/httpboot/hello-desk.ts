@@ -6,4 +6,6 @@ export interface HelloDesk {
   hello(request: { readonly token: string; readonly clientAddress: Ipv4; readonly body: string }): Promise<HelloAnswer>;
 }
 
-export type HelloAnswer = { readonly accepted: true } | { readonly accepted: false; readonly reason: string };
+export type HelloAnswer =
+  | { readonly accepted: true; /** JSON for the machine alone. */ readonly session?: string }
+  | { readonly accepted: false; readonly reason: string };

@@ -17,7 +17,7 @@ function eventsOf<Kind extends BootEvent['kind']>(kind: Kind): Extract<BootEvent
   return rig.events.filter((event): event is Extract<BootEvent, { kind: Kind }> => event.kind === kind);
 }
 
-const hello = (token: string, from = address): Promise<{ accepted: boolean; reason?: string }> =>
+const hello = (token: string, from = address): Promise<{ accepted: boolean; reason?: string; session?: string }> =>
   rig.desk.hello({ token, clientAddress: from, body: '' });
 
 describe('whether a packet begins a new power-on (rule 5)', () => {
@@ -78,6 +78,19 @@ describe('one power-on, one attempt (rule 5)', () => {
     expect(eventsOf('stage')[3]).toMatchObject({ protocol: 'tftp', file: 'pxegrub', bytes: 1000 });
     expect(eventsOf('stage')[7]).toMatchObject({ protocol: 'nfs', file: '/images/dom0@3' });
     expect(rig.desk.attemptsOf('post01').map((attempt) => attempt.state)).toEqual(['up']);
+  });
+
+  it('ends with what the machine is told alone, when its boot is kept as proved', async () => {
+    rig.boot();
+    const proved: unknown[] = [];
+    rig.proved = async (boot) => {
+      proved.push(boot);
+      return '{"boot":17}';
+    };
+    expect(await hello(await rig.token())).toEqual({ accepted: true, session: '{"boot":17}' });
+    expect(proved).toMatchObject([{ machine: 'post01', address, httpUrl: 'http://192.168.0.5:8080' }]);
+    rig.proved = () => Promise.reject(new Error('the database is away'));
+    await expect(hello(await rig.token())).rejects.toThrow('the database is away');
   });
 
   it('tells the time of the packet, not of the moment when a worker told of it', () => {

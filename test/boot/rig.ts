@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { MemoryAttemptStore } from '../../src/boot/attempt-store.ts';
-import { BootDesk } from '../../src/boot/boot-desk.ts';
+import { BootDesk, type ProvedBoot } from '../../src/boot/boot-desk.ts';
 import type { BootEvent } from '../../src/boot/boot-event.ts';
 import type { BootObjects } from '../../src/boot/boot-facts.ts';
 import { TemplateSet } from '../../src/boot/template-set.ts';
@@ -84,6 +84,7 @@ export class Rig {
   readonly loadersDir = join(this.folder, 'loaders');
   objects: BootObjects = { subnets: [subnet], profiles: [dom0], machines: [post01, post02], oneShots: new Map() };
   readonly seen: string[] = [];
+  proved: (boot: ProvedBoot) => Promise<string | undefined> = () => Promise.resolve(undefined);
   readonly usedOneShots: string[] = [];
   templatesDir = shippedTemplates;
   #desk: BootDesk | undefined;
@@ -127,6 +128,7 @@ export class Rig {
         addressed: (of, to) => void this.seen.push(`${of} has ${to}`),
       },
       oneShotUsed: (id) => void this.usedOneShots.push(id),
+      proved: (boot) => this.proved(boot),
       store: this.store,
       secret: Buffer.alloc(32, 7),
       clock: this.clock,

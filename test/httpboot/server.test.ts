@@ -50,6 +50,7 @@ class Rig {
       desk: {
         hello: async (request) => {
           this.hellos.push(request);
+          if (request.token === 'known') return { accepted: true, session: '{"boot":17}' };
           return request.token === 'good' ? { accepted: true } : { accepted: false, reason: 'the token was redeemed before' };
         },
       },
@@ -312,6 +313,11 @@ describe('POST /boot/v1/hello', () => {
     const response = await hello({ headers: { authorization: 'Bearer good' }, body: 'Name ID Mem\nDomain-0 0 512\n' });
     expect(response.status).toBe(204);
     expect(rig.hellos).toEqual([{ token: 'good', clientAddress: '127.0.0.1', body: 'Name ID Mem\nDomain-0 0 512\n' }]);
+  });
+
+  it('is answered with 200 and what the machine is to know', async () => {
+    const response = await hello({ headers: { authorization: 'Bearer known' }, body: '' });
+    expect([response.status, response.headers.get('content-type'), await response.json()]).toEqual([200, 'application/json', { boot: 17 }]);
   });
 
   it('is refused with 403 and the reason', async () => {
