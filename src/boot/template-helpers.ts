@@ -1,15 +1,17 @@
 import { isTruthy, type TemplateHelper, type TemplateValue } from './template-interpreter.ts';
-import { argumentLines, grubCfgWord, ipxeWord, kernelArgument, menuLstWord, oneLine, xlCfgString } from './template-quoting.ts';
+import { argumentLines, grubCfgWord, ipxeWord, kernelArgument, menuLstWord, oneLine, xlCfgString, xlPart } from './template-quoting.ts';
 
 /**
  * What templates may call beside `if`, `unless`, `each`, `with`, `has` and `default`. The quoting helpers come in two
- * forms: `{{grubCfg value}}` is one word, `{{#grubCfg}}...{{/grubCfg}}` a line of kernel arguments.
+ * forms: `{{grubCfg value}}` is one word, `{{#grubCfg}}...{{/grubCfg}}` a line of kernel arguments. xl.cfg has strings
+ * where loaders have words, and in some of them parts between commas: `{{xlPart value}}`.
  */
 export const templateHelpers: ReadonlyMap<string, TemplateHelper> = new Map<string, TemplateHelper>([
   ['menuLst', quoting(menuLstWord, argumentLines.menuLst)],
   ['grubCfg', quoting(grubCfgWord, argumentLines.grubCfg)],
   ['ipxe', quoting(ipxeWord, argumentLines.ipxe)],
-  ['xlCfg', (values) => xlCfgValue(only(values))],
+  ['xlCfg', (values, body) => (body === undefined ? xlCfgValue(only(values)) : (none(values), argumentLines.xlCfg(body)))],
+  ['xlPart', (values) => xlPart(text(only(values)))],
   ['kernelArgument', ([name, value, ...more]) => (none(more), kernelArgument(text(name), text(value)))],
   /** A text as it is, a list joined by blanks: for parameters that hold further arguments. */
   ['words', (values) => list(only(values)).map(oneLine).join(' ')],

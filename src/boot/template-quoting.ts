@@ -29,6 +29,13 @@ export function xlCfgString(text: string): string {
   return `"${oneLine(text).replaceAll(/["\\]/g, (character) => `\\${character}`)}"`;
 }
 
+/** What stands between commas in a string of xl.cfg that says a disk or a vif: it can end neither its part nor the string. */
+export function xlPart(text: string): string {
+  if (text === '' || /[\s,"'\\\0]/.test(text))
+    throw new Error(`a part of a disk or vif in xl.cfg cannot be empty or hold blanks, commas or quotes: ${JSON.stringify(text)}`);
+  return text;
+}
+
 /** `name=value` as the Linux and Xen command lines take it: double quotes around blanks, and no way to say a double quote. */
 export function kernelArgument(name: string, value: string): string {
   if (!/^[\w.-]+$/.test(name)) throw new Error(`not the name of a kernel argument: ${JSON.stringify(name)}`);
@@ -59,6 +66,8 @@ export const argumentLines = {
       .flatMap((word) => word.split(' '))
       .map(ipxeWord)
       .join(' '),
+  /** One string. */
+  xlCfg: (text: string): string => xlCfgString(commandLineWords(text).join(' ')),
 } as const;
 
 export function oneLine(text: string): string {
