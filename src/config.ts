@@ -6,7 +6,7 @@ import { checkShape, withDefaults } from './documents/check-shape.ts';
 import type { SchemaNode } from './documents/check-shape.ts';
 import { environmentProblem, overlayEnvironment } from './config/environment.ts';
 import type { Environment } from './config/environment.ts';
-import { checkAdminListener, checkPorts } from './config/port-checks.ts';
+import { checkAdminListener, checkBus, checkPorts } from './config/port-checks.ts';
 import { processSchema } from './config/process-schema.ts';
 import type { ProcessSettings } from './config/process-schema.ts';
 import { ConfigError } from './documents/problems.ts';
@@ -38,11 +38,29 @@ export interface Config {
     readonly workers: number;
   };
   readonly api: { readonly port?: number; readonly address: Ipv4; readonly certificate?: string; readonly key?: string };
-  readonly keep: { readonly attemptDays: number; readonly eventDays: number; readonly auditDays: number };
+  readonly manager: { readonly run: 'inside' | 'apart' | 'off' };
+  readonly bus: BusSettings;
+  readonly keep: {
+    readonly attemptDays: number;
+    readonly commandDays: number;
+    readonly eventDays: number;
+    readonly auditDays: number;
+  };
   /** An SQLite file or a postgres URL. */
   readonly database: string;
   /** What an empty database begins with. */
   readonly objectsFile?: string;
+}
+
+export interface BusSettings {
+  /** A broker that is not ours. */
+  readonly url?: string;
+  readonly username?: string;
+  readonly passwordFile?: string;
+  readonly ca?: string;
+  readonly port: number;
+  readonly address: Ipv4;
+  readonly agents: { readonly url?: string; readonly username?: string; readonly passwordFile?: string };
 }
 
 const shippedTemplates = resolve(import.meta.dirname, '../templates');
@@ -58,7 +76,7 @@ export function loadConfig(file: string, environment: Environment = process.env)
 
 function configFrom(file: string, values: ProcessSettings): Config {
   const fromHere = (name: string): string => resolve(dirname(file), name);
-  const { database, templatesDir, objects, nfs, api, ...rest } = values;
+  const { database, templatesDir, objects, nfs, api, bus, ...rest } = values;
   const stateDir = fromHere(values.stateDir);
   const objectsFile = objects === undefined ? existing(fromHere('lab.yaml')) : fromHere(objects);
   return {
@@ -71,6 +89,12 @@ function configFrom(file: string, values: ProcessSettings): Config {
     database: database === undefined ? resolve(stateDir, 'virtdom.db') : database.includes('://') ? database : fromHere(database),
     ...(objectsFile !== undefined && { objectsFile }),
     nfs: { ...nfs, workers: nfs.workers ?? Math.min(availableParallelism(), 64) },
+    bus: {
+      ...bus,
+      ...(bus.passwordFile !== undefined && { passwordFile: fromHere(bus.passwordFile) }),
+      ...(bus.ca !== undefined && { ca: fromHere(bus.ca) }),
+      agents: { ...bus.agents, ...(bus.agents.passwordFile !== undefined && { passwordFile: fromHere(bus.agents.passwordFile) }) },
+    },
     api: {
       ...api,
       ...(api.certificate !== undefined && { certificate: fromHere(api.certificate) }),
@@ -104,6 +128,7 @@ function readSettings(file: string, environment: Environment, problems: ConfigPr
   if (wrong.length === 0) {
     checkPorts(value as ProcessSettings, blame);
     checkAdminListener(value as ProcessSettings, blame);
+    checkBus(value as ProcessSettings, blame);
   }
   return value as ProcessSettings;
 }

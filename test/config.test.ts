@@ -23,7 +23,9 @@ describe('loading a configuration', () => {
       http: { port: 8080 },
       nfs: { port: 2049, mountPort: 20_048, portmap: 'own', workers: availableParallelism() },
       api: { address: '127.0.0.1' },
-      keep: { attemptDays: 90, eventDays: 30, auditDays: 365 },
+      manager: { run: 'inside' },
+      bus: { port: 8883, address: '0.0.0.0', agents: {} },
+      keep: { attemptDays: 90, commandDays: 7, eventDays: 30, auditDays: 365 },
       serverName: hostname().toLowerCase(),
     });
     expect(config.user).toBeUndefined();
@@ -126,6 +128,10 @@ describe('a configuration error', () => {
       /api\.address: expected an address of 127/,
     ],
     ['a certificate without its key', 'api: { port: 8443, certificate: cert.pem }', /api\.key: expected both/],
+    ['one port for boot files and our own broker', 'bus: { port: 8080 }', /bus\.port: expected a port of its own/],
+    ['a password for our own broker', 'bus: { username: x, passwordFile: y }', /bus\.username: expected bus\.url beside it/],
+    ['a name at a broker without its password', 'bus: { url: "mqtt://bus.lab", username: x }', /bus\.passwordFile: expected both/],
+    ['a broker with a password in its URL', 'bus: { url: "mqtt://a:b@bus.lab" }', /bus\.url: expected mqtts:\/\/HOST/],
     ['one port for boot files and admins', 'api: { port: 8080 }', /api\.port: expected a port of its own/],
   ])('refuses %s', (_, text, expected) => {
     expect(problemsOf('', text)).toEqual([expect.stringMatching(expected) as string]);

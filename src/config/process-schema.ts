@@ -1,6 +1,11 @@
 import type { Static } from 'typebox';
-import { checked, choice, ipv4, matching, name, path, port, section, whole } from '../documents/shapes.ts';
+import { checked, choice, ipv4, matching, name, path, port, section, text, whole } from '../documents/shapes.ts';
 import { Type } from 'typebox';
+
+const brokerUrl = checked('mqtts://HOST:PORT or mqtt://HOST:PORT, without user and password', (value) => {
+  const url = URL.parse(value);
+  return url !== null && ['mqtt:', 'mqtts:'].includes(url.protocol) && url.hostname !== '' && url.username === '' && url.password === '';
+});
 
 /** virtdom.yaml: what one process needs. */
 export const processSchema = section('What one virtdom process needs.', {
@@ -73,10 +78,55 @@ export const processSchema = section('What one virtdom process needs.', {
     },
     true,
   ),
+  manager: section(
+    'The VM manager, which gives Dom0s their roles and starts VMs on them.',
+    {
+      run: choice(
+        '`inside` runs it in `virtdom serve`; `apart` leaves it to `virtdom manager` on the same database; `off`: machines boot, and nothing starts VMs.',
+        ['inside', 'apart', 'off'],
+        'inside',
+      ),
+    },
+    true,
+  ),
+  bus: section(
+    'The message bus between the manager and the agents on the Dom0s.',
+    {
+      url: Type.Optional(
+        brokerUrl('An MQTT 3.1.1 broker of yours. Without it the manager has a broker of its own.', { defaultText: 'our own broker' }),
+      ),
+      username: Type.Optional(text('Who the manager is at that broker.')),
+      passwordFile: Type.Optional(path('The file of its password there, readable by the owner alone.')),
+      ca: Type.Optional(path('The certificates that its certificate must come from, PEM.', { defaultText: 'those of the system' })),
+      port: port('The TCP port of our own broker. It speaks TLS with a key of each boot, so there is no certificate.', 8883),
+      address: ipv4('The address of our own broker.', { default: '0.0.0.0' }),
+      agents: section(
+        'How agents reach the broker, where it is another way than ours.',
+        {
+          url: Type.Optional(
+            brokerUrl('The broker as agents see it.', {
+              defaultText: '`url`, or our own broker on the address that the machine booted from',
+            }),
+          ),
+          username: Type.Optional(
+            text('Who agents are at a broker of yours; `{machine}` stands for the name of each.', 'text', { defaultText: '`{machine}`' }),
+          ),
+          passwordFile: Type.Optional(
+            path('The file of their password there. Whoever is root on a Dom0 can read it.', {
+              defaultText: 'a password of each boot, which the broker has to check',
+            }),
+          ),
+        },
+        true,
+      ),
+    },
+    true,
+  ),
   keep: section(
     'For how many days histories are kept.',
     {
       attemptDays: whole('Boot attempts. The newest one of each machine always stays.', 1, 36_500, { default: 90 }),
+      commandDays: whole('Commands to agents, after they have ended.', 1, 36_500, { default: 7 }),
       eventDays: whole('Events.', 1, 36_500, { default: 30 }),
       auditDays: whole('The audit log.', 1, 36_500, { default: 365 }),
     },

@@ -19,7 +19,7 @@ export interface SchemaNode {
   readonly default?: unknown;
   readonly defaultText?: string;
   readonly isPath?: boolean;
-  readonly required?: readonly string[];
+  readonly required?: readonly string[] | undefined;
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly patternProperties?: Readonly<Record<string, SchemaNode>>;
   readonly items?: SchemaNode;
