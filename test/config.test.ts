@@ -129,7 +129,7 @@ describe('a configuration error', () => {
     ],
     ['a certificate without its key', 'api: { port: 8443, certificate: cert.pem }', /api\.key: expected both/],
     ['one port for boot files and our own broker', 'bus: { port: 8080 }', /bus\.port: expected a port of its own/],
-    ['a password for our own broker', 'bus: { username: x, passwordFile: y }', /bus\.username: expected bus\.url beside it/],
+    ['certificates for our own broker', 'bus: { ca: ca.pem }', /bus\.ca: expected bus\.url beside it/],
     ['a name at a broker without its password', 'bus: { url: "mqtt://bus.lab", username: x }', /bus\.passwordFile: expected both/],
     ['a broker with a password in its URL', 'bus: { url: "mqtt://a:b@bus.lab" }', /bus\.url: expected mqtts:\/\/HOST/],
     ['one port for boot files and admins', 'api: { port: 8080 }', /api\.port: expected a port of its own/],
