@@ -8,16 +8,22 @@ import type { Mac } from '../model/mac.ts';
 import type { Machine } from '../model/machine.ts';
 import type { OneShot } from '../model/one-shot.ts';
 import type { Subnet } from '../model/subnet.ts';
+import type { Role, Trigger, VmEnvironment } from '../model/vm-environment.ts';
 import type { ObjectKind } from './object-schemas.ts';
 import type { ObjectDocument } from './object-store.ts';
 import { cidrText, isHostAddress } from './objects.ts';
 import type { ConfiguredSubnet } from './objects.ts';
+import { vmCheckSteps } from './vm-cross-checks.ts';
+import type { CheckExpression } from './vm-cross-checks.ts';
 
 /** All objects as they would be after a change, and what of them the change touches: only that has to be checked. */
 export interface Candidate {
   readonly subnets: ReadonlyMap<string, ConfiguredSubnet>;
   readonly profiles: ReadonlyMap<string, BootProfile>;
   readonly machines: ReadonlyMap<string, Machine>;
+  readonly environments: ReadonlyMap<string, VmEnvironment>;
+  readonly roles: ReadonlyMap<string, Role>;
+  readonly triggers: ReadonlyMap<string, Trigger>;
   readonly oneShots: ReadonlyMap<string, OneShot>;
   /** The documents that are put. */
   readonly put: readonly ObjectDocument[];
@@ -25,10 +31,10 @@ export interface Candidate {
   /** The machine that a MAC or an address belongs to already, unless the change gives it free. */
   ownerOfMac(mac: Mac): string | undefined;
   ownerOfAddress(address: Ipv4): string | undefined;
-  /** Profiles whose documents are there but wrong: who refers to them is not to blame. */
-  readonly brokenProfiles: ReadonlySet<string>;
-  /** Likewise for addresses that lie in no known subnet. */
-  readonly brokenSubnets: boolean;
+  /** Objects whose documents are there but wrong: who refers to them is not to blame. */
+  readonly broken: Readonly<Record<ObjectKind, ReadonlySet<string>>>;
+  /** Without it expressions are not looked at. */
+  readonly checkExpression?: CheckExpression | undefined;
 }
 
 export type Blame = (kind: ObjectKind, name: string, path: ValuePath, message: string) => void;
@@ -53,6 +59,7 @@ export function* crossCheckSteps(candidate: Candidate, blame: Blame): Generator<
   const { deleted } = candidate;
   if (subnets.length > 0 || deleted.some(({ kind }) => kind === 'Subnet')) yield* checkSubnetsKept(subnets, machines, candidate, blame);
   for (const { kind, name } of deleted) if (kind === 'Profile') checkUnused(name, candidate, blame);
+  yield* vmCheckSteps(candidate, blame);
 }
 
 function checkSubnet(subnet: ConfiguredSubnet, blame: Blame): void {
@@ -114,11 +121,11 @@ function checkReference(
   name: string,
   key: string,
   profile: string,
-  { profiles, brokenProfiles }: Candidate,
+  { profiles, broken }: Candidate,
   blame: Blame,
 ): void {
-  if (profiles.has(profile) || brokenProfiles.has(profile)) return;
-  const known = [...profiles.keys(), ...brokenProfiles];
+  if (profiles.has(profile) || broken.Profile.has(profile)) return;
+  const known = [...profiles.keys(), ...broken.Profile];
   blame(kind, name, [key], `expected the name of a Profile, there is no ${profile}${didYouMean(profile, known)}`);
 }
 
@@ -177,13 +184,13 @@ function ownAddresses({ subnets }: Candidate): Map<Ipv4, string> {
   return addresses;
 }
 
-function placeProblem(address: Ipv4, { subnets, brokenSubnets }: Candidate): string | undefined {
+function placeProblem(address: Ipv4, { subnets, broken }: Candidate): string | undefined {
   const number = ipv4Number(address);
   for (const { cidr } of subnets.values()) {
     if (!cidrContains(cidr, number)) continue;
     return isHostAddress(cidr, address) ? undefined : `expected an address of a host in ${cidrText(cidr)}, found ${address}`;
   }
-  return brokenSubnets ? undefined : `expected an address in one of the subnets, found ${address}`;
+  return broken.Subnet.size > 0 ? undefined : `expected an address in one of the subnets, found ${address}`;
 }
 
 /** Machines that are not changed keep their addresses: a subnet that goes, shrinks or takes one is to blame. */

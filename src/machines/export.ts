@@ -6,7 +6,7 @@ import { objectKinds, objectSchemas } from './object-schemas.ts';
 import type { ObjectSnapshot } from './object-state.ts';
 import type { ObjectDocument } from './object-store.ts';
 
-/** All objects: subnets, profiles, machines, each by name, with keys in the order of the reference. */
+/** All objects, kind by kind as {@link objectKinds} has them, each by name, with keys in the order of the reference. */
 export function orderedDocuments(snapshot: ObjectSnapshot): ObjectDocument[] {
   return objectKinds.flatMap((kind) => [...snapshot.list(kind)].sort(byName).map(({ document }) => orderedDocument(document)));
 }

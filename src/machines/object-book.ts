@@ -5,10 +5,11 @@ import type { OneShot } from '../model/one-shot.ts';
 import { Breath } from './breath.ts';
 import { checkPlan, entriesOf, moveClaims } from './object-plan.ts';
 import type { CheckedPlan, ObjectProblem } from './object-plan.ts';
-import { Claims, ObjectState } from './object-state.ts';
+import { Claims, ObjectState, perKind } from './object-state.ts';
 import type { Entry, ObjectSnapshot } from './object-state.ts';
 import type { ObjectChange, ObjectConflict, ObjectStore, StoredObject } from './object-store.ts';
 import { parseDocument } from './objects.ts';
+import type { CheckExpression } from './vm-cross-checks.ts';
 
 export type { ObjectProblem } from './object-plan.ts';
 export type { ObjectSnapshot } from './object-state.ts';
@@ -18,6 +19,8 @@ export interface ObjectBookDependencies {
   readonly clock: Clock;
   readonly log: Log;
   readonly newId?: () => string;
+  /** What is wrong with an expression of a Role or a Trigger; without it, what it says is not looked at. */
+  readonly checkExpression?: CheckExpression;
 }
 
 export interface CommitOptions {
@@ -174,7 +177,7 @@ export class ObjectBook {
     changes: readonly ObjectChange[],
     { author, dryRun = false }: CommitOptions,
   ): Promise<{ readonly outcome: CommitOutcome; readonly mayRetry: boolean }> {
-    const plan = await checkPlan(changes, this.#state, this.#claims);
+    const plan = await checkPlan(changes, this.#state, this.#claims, this.#deps.checkExpression);
     if (plan.kind !== 'valid') return { outcome: plan, mayRetry: false };
     const nowMs = this.#deps.clock.now();
     if (dryRun || changes.length === 0)
@@ -233,7 +236,7 @@ export class ObjectBook {
   async #load(): Promise<void> {
     const { objects, oneShots } = await this.#deps.store.load();
     const breath = new Breath();
-    const entries = { Subnet: new Map<string, Entry>(), Profile: new Map<string, Entry>(), Machine: new Map<string, Entry>() };
+    const entries = perKind<Entry>();
     for (const stored of objects) {
       await breath.take();
       entries[stored.kind].set(stored.name, this.#entryOf(stored));

@@ -5,10 +5,12 @@ import { crossCheckSteps } from './cross-checks.ts';
 import type { Blame, Candidate } from './cross-checks.ts';
 import { objectKinds } from './object-schemas.ts';
 import type { ObjectKind } from './object-schemas.ts';
+import { namesPerKind } from './object-state.ts';
 import type { Claims, Entry, ObjectState } from './object-state.ts';
 import type { ObjectChange, ObjectConflict, ObjectDocument, StoredObject } from './object-store.ts';
 import { parseDocument } from './objects.ts';
 import type { Objects } from './objects.ts';
+import type { CheckExpression } from './vm-cross-checks.ts';
 
 /** One thing that is wrong with an object as it would be. */
 export interface ObjectProblem {
@@ -28,16 +30,29 @@ export type CheckedPlan =
 /** A document of a machine is some hundred bytes; one of many parameters some thousand. */
 export const maxDocumentBytes = 65_536;
 /** More would take memory and time that other parts count on. */
-const maxObjects: Readonly<Record<ObjectKind, number>> = { Subnet: 1_000, Profile: 1_000, Machine: 50_000 };
+const maxObjects: Readonly<Record<ObjectKind, number>> = {
+  Subnet: 1_000,
+  Profile: 1_000,
+  Machine: 50_000,
+  Environment: 1_000,
+  Role: 1_000,
+  Trigger: 1_000,
+};
+
 /** Checks changes against the state that they are made of: revisions first, then shapes, then how all fits together. */
-export async function checkPlan(changes: readonly ObjectChange[], state: ObjectState, claims: Claims): Promise<CheckedPlan> {
+export async function checkPlan(
+  changes: readonly ObjectChange[],
+  state: ObjectState,
+  claims: Claims,
+  checkExpression?: CheckExpression,
+): Promise<CheckedPlan> {
   const conflicts = changes.flatMap((change) => conflictOf(change, state));
   if (conflicts.length > 0) return { kind: 'conflict', conflicts };
   const breath = new Breath();
   const draft = await readChanges(changes, breath);
   const { put, deleted, problems } = draft;
   const blame: Blame = (kind, name, path, detail) => void problems.push({ kind, name, pointer: pointerTo(path), detail });
-  const candidate = candidateOf(draft, changes, state, claims);
+  const candidate = { ...candidateOf(draft, changes, state, claims), checkExpression };
   problems.push(...tooMany(candidate, changes));
   for (const _ of crossCheckSteps(candidate, blame)) await breath.take();
   return problems.length > 0 ? { kind: 'invalid', problems } : { kind: 'valid', put, deleted };
@@ -49,12 +64,11 @@ interface Draft {
   readonly documents: ObjectDocument[];
   readonly deleted: ObjectChange[];
   readonly problems: ObjectProblem[];
-  readonly brokenProfiles: Set<string>;
-  brokenSubnets: boolean;
+  readonly broken: Readonly<Record<ObjectKind, Set<string>>>;
 }
 
 async function readChanges(changes: readonly ObjectChange[], breath: Breath): Promise<Draft> {
-  const draft: Draft = { put: new Map(), documents: [], deleted: [], problems: [], brokenProfiles: new Set(), brokenSubnets: false };
+  const draft: Draft = { put: new Map(), documents: [], deleted: [], problems: [], broken: namesPerKind() };
   const seen = new Set<string>();
   for (const change of changes) {
     await breath.take();
@@ -77,8 +91,7 @@ function readDocument(change: ObjectChange, document: ObjectDocument, draft: Dra
   if (parsed.object !== undefined && identity === undefined) {
     draft.put.set(change, parsed.object);
     draft.documents.push(document);
-  } else if (kind === 'Subnet') draft.brokenSubnets = true;
-  else if (kind === 'Profile') draft.brokenProfiles.add(name);
+  } else draft.broken[kind].add(name);
 }
 
 function candidateOf(draft: Draft, changes: readonly ObjectChange[], state: ObjectState, claims: Claims): Candidate {
@@ -88,13 +101,15 @@ function candidateOf(draft: Draft, changes: readonly ObjectChange[], state: Obje
     subnets: merged('Subnet', draft, state),
     profiles: merged('Profile', draft, state),
     machines: merged('Machine', draft, state),
+    environments: merged('Environment', draft, state),
+    roles: merged('Role', draft, state),
+    triggers: merged('Trigger', draft, state),
     oneShots: state.oneShots,
     put: draft.documents,
     deleted: draft.deleted,
     ownerOfMac: (mac) => owner(claims.ownerOfMac(mac)),
     ownerOfAddress: (address) => owner(claims.ownerOfAddress(address)),
-    brokenProfiles: draft.brokenProfiles,
-    brokenSubnets: draft.brokenSubnets,
+    broken: draft.broken,
   };
 }
 
@@ -107,8 +122,15 @@ function merged<Kind extends ObjectKind>(kind: Kind, { put, deleted }: Draft, st
 }
 
 /** Told of the first new one. */
-function tooMany({ subnets, profiles, machines }: Candidate, changes: readonly ObjectChange[]): ObjectProblem[] {
-  const sizes = { Subnet: subnets.size, Profile: profiles.size, Machine: machines.size };
+function tooMany(candidate: Candidate, changes: readonly ObjectChange[]): ObjectProblem[] {
+  const sizes: Readonly<Record<ObjectKind, number>> = {
+    Subnet: candidate.subnets.size,
+    Profile: candidate.profiles.size,
+    Machine: candidate.machines.size,
+    Environment: candidate.environments.size,
+    Role: candidate.roles.size,
+    Trigger: candidate.triggers.size,
+  };
   return objectKinds.flatMap((kind) => {
     const added = changes.find((change) => change.kind === kind && change.revision === 0);
     if (added === undefined || sizes[kind] <= maxObjects[kind]) return [];

@@ -18,19 +18,12 @@ import {
   whole,
   yesNo,
 } from '../documents/shapes.ts';
+import { labels, parameters } from './free-values.ts';
+import { environmentSchema, roleSchema, triggerSchema } from './vm-schemas.ts';
 
 const bootPath = checked('a path in the boot tree such as pxegrub or /ipxe/undionly.kpxe, or an http URL', (value) =>
   /^https?:\/\//.test(value) ? URL.canParse(value) : isTreePath(value.startsWith('/') ? value : `/${value}`),
 );
-const parameters = (description: string) =>
-  Type.Record(
-    Type.String(),
-    Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Array(Type.String())], {
-      expected: 'text, a number, true or false, or a list of texts',
-    }),
-    { description, expected: 'names and values', default: {} },
-  );
-
 const subnetSchema = section('A network that virtdom answers on.', {
   kind: Type.Literal('Subnet'),
   name: name('What profiles, logs and messages call it.'),
@@ -129,19 +122,23 @@ const machineSchema = section('A computer that boots from us.', {
   profile: Type.Optional(
     name('What kind of boot it gets; without one, what its subnet gives to unknown clients.', { defaultText: "the subnet's `unknown`" }),
   ),
-  role: Type.Optional(name('What it may host once it runs.')),
+  role: Type.Optional(name('The Role that says what it may host once it runs; without one, what a Role matches.')),
   ignored: yesNo('Whether it gets no answer, whatever it asks for.', false),
-  labels: Type.Record(Type.String(), Type.String({ expected: 'text' }), {
-    description: 'Free names and values.',
-    expected: 'names and texts',
-    default: {},
-  }),
+  labels: labels('Free names and values.'),
   parameters: parameters("Values that templates use as `parameters.NAME`; they win over the profile's."),
 });
 
-export const objectSchemas = { Subnet: subnetSchema, Profile: profileSchema, Machine: machineSchema } satisfies Record<string, TSchema>;
+export const objectSchemas = {
+  Subnet: subnetSchema,
+  Profile: profileSchema,
+  Machine: machineSchema,
+  Environment: environmentSchema,
+  Role: roleSchema,
+  Trigger: triggerSchema,
+} satisfies Record<string, TSchema>;
 export type ObjectKind = keyof typeof objectSchemas;
-export const objectKinds = ['Subnet', 'Profile', 'Machine'] as const satisfies readonly ObjectKind[];
+/** In the order of an export. */
+export const objectKinds = ['Subnet', 'Profile', 'Machine', 'Environment', 'Role', 'Trigger'] as const satisfies readonly ObjectKind[];
 export type SubnetDocument = Static<typeof subnetSchema>;
 export type ProfileDocument = Static<typeof profileSchema>;
 export type MachineDocument = Static<typeof machineSchema>;

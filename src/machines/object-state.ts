@@ -3,6 +3,8 @@ import type { Ipv4 } from '../model/ipv4.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Machine } from '../model/machine.ts';
 import type { OneShot } from '../model/one-shot.ts';
+import type { Role, Trigger, VmEnvironment } from '../model/vm-environment.ts';
+import { objectKinds } from './object-schemas.ts';
 import type { ObjectKind } from './object-schemas.ts';
 import type { StoredObject } from './object-store.ts';
 import type { ConfiguredSubnet, Objects } from './objects.ts';
@@ -14,6 +16,9 @@ export interface ObjectSnapshot {
   readonly subnets: readonly ConfiguredSubnet[];
   readonly profiles: readonly BootProfile[];
   readonly machines: readonly Machine[];
+  readonly environments: readonly VmEnvironment[];
+  readonly roles: readonly Role[];
+  readonly triggers: readonly Trigger[];
   /** By machine. */
   readonly oneShots: ReadonlyMap<string, OneShot>;
   find(kind: ObjectKind, name: string): StoredObject | undefined;
@@ -30,6 +35,16 @@ export interface Entry<Kind extends ObjectKind = ObjectKind> {
 
 type Entries = { readonly [Kind in ObjectKind]: ReadonlyMap<string, Entry<Kind>> };
 
+/** A map for each kind. */
+export function perKind<Value>(): Record<ObjectKind, Map<string, Value>> {
+  return Object.fromEntries(objectKinds.map((kind) => [kind, new Map<string, Value>()])) as Record<ObjectKind, Map<string, Value>>;
+}
+
+/** A set of names for each kind. */
+export function namesPerKind(): Record<ObjectKind, Set<string>> {
+  return Object.fromEntries(objectKinds.map((kind) => [kind, new Set<string>()])) as Record<ObjectKind, Set<string>>;
+}
+
 /** One immutable snapshot; the next one shares every kind that did not change. */
 export class ObjectState implements ObjectSnapshot {
   readonly revision: number;
@@ -42,7 +57,7 @@ export class ObjectState implements ObjectSnapshot {
     this.oneShots = oneShots;
   }
 
-  static readonly empty = new ObjectState(0, { Subnet: new Map(), Profile: new Map(), Machine: new Map() }, new Map());
+  static readonly empty = new ObjectState(0, perKind<never>(), new Map());
 
   get subnets(): readonly ConfiguredSubnet[] {
     return listsOf(this.entries.Subnet).objects;
@@ -54,6 +69,18 @@ export class ObjectState implements ObjectSnapshot {
 
   get machines(): readonly Machine[] {
     return listsOf(this.entries.Machine).objects;
+  }
+
+  get environments(): readonly VmEnvironment[] {
+    return listsOf(this.entries.Environment).objects;
+  }
+
+  get roles(): readonly Role[] {
+    return listsOf(this.entries.Role).objects;
+  }
+
+  get triggers(): readonly Trigger[] {
+    return listsOf(this.entries.Trigger).objects;
   }
 
   find(kind: ObjectKind, name: string): StoredObject | undefined {

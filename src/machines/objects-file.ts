@@ -5,14 +5,13 @@ import { pathOfPointer, reporter } from '../documents/report.ts';
 import type { Report } from '../documents/report.ts';
 import { parseYamlText, readYamlFile } from '../documents/yaml-source.ts';
 import type { YamlDocument, YamlFile } from '../documents/yaml-source.ts';
-import type { BootProfile } from '../model/boot-profile.ts';
-import type { Machine } from '../model/machine.ts';
 import { crossCheck } from './cross-checks.ts';
 import { objectKinds } from './object-schemas.ts';
 import type { ObjectKind } from './object-schemas.ts';
+import { namesPerKind, perKind } from './object-state.ts';
 import type { ObjectDocument } from './object-store.ts';
 import { parseDocument } from './objects.ts';
-import type { ConfiguredSubnet } from './objects.ts';
+import type { Objects } from './objects.ts';
 
 /** The objects of a file as they are written, everything that is wrong with them, and where each value stands. */
 export interface ObjectsFile {
@@ -29,10 +28,10 @@ export interface ObjectsFileOptions {
   readonly whole?: boolean;
 }
 
-/** Reads a file of Subnets, Profiles and Machines, one YAML document each. */
+/** Reads a file of objects, one YAML document each. */
 export function readObjectsFile(
   file: string,
-  { ifMissing = 'name one that holds subnets, profiles and machines', whole = true }: ObjectsFileOptions = {},
+  { ifMissing = 'name one that holds subnets, profiles, machines and other objects', whole = true }: ObjectsFileOptions = {},
 ): ObjectsFile {
   return objectsOf(readYamlFile(file, ifMissing), whole);
 }
@@ -46,12 +45,9 @@ function objectsOf(source: YamlFile, whole: boolean): ObjectsFile {
   const problems = [...source.problems];
   const report = reporter(problems);
   const places = new Map<string, YamlDocument>();
-  const subnets = new Map<string, ConfiguredSubnet>();
-  const profiles = new Map<string, BootProfile>();
-  const machines = new Map<string, Machine>();
-  const brokenProfiles = new Set<string>();
+  const objects = perKind<Objects[ObjectKind]>() as unknown as { readonly [Kind in ObjectKind]: Map<string, Objects[Kind]> };
+  const broken = namesPerKind();
   const documents: ObjectDocument[] = [];
-  let brokenSubnets = false;
   for (const document of source.documents) {
     const kind = kindOf(document, report);
     if (kind === undefined) continue;
@@ -67,23 +63,22 @@ function objectsOf(source: YamlFile, whole: boolean): ObjectsFile {
     }
     places.set(key, document);
     if (parsed.object === undefined) {
-      if (kind === 'Subnet') brokenSubnets = true;
-      if (kind === 'Profile') brokenProfiles.add(String(name));
+      broken[kind].add(String(name));
       continue;
     }
     documents.push(document.value as ObjectDocument);
-    if (kind === 'Subnet') subnets.set(parsed.object.name, parsed.object as ConfiguredSubnet);
-    else if (kind === 'Profile') profiles.set(parsed.object.name, parsed.object as BootProfile);
-    else machines.set(parsed.object.name, parsed.object as Machine);
+    (objects[kind] as Map<string, Objects[ObjectKind]>).set(parsed.object.name, parsed.object);
   }
   // After a syntax error the objects behind it are missing, and references to them would be blamed for nothing.
   if (whole && source.problems.length === 0) {
     const candidate = {
-      subnets,
-      profiles,
-      machines,
-      brokenProfiles,
-      brokenSubnets,
+      subnets: objects.Subnet,
+      profiles: objects.Profile,
+      machines: objects.Machine,
+      environments: objects.Environment,
+      roles: objects.Role,
+      triggers: objects.Trigger,
+      broken,
       put: documents,
       deleted: [],
       oneShots: new Map<string, never>(),

@@ -7,8 +7,11 @@ import type { Ipv4 } from '../model/ipv4.ts';
 import { parseMac } from '../model/mac.ts';
 import type { Machine, Nic } from '../model/machine.ts';
 import type { Subnet, UnknownPolicy } from '../model/subnet.ts';
+import type { Role, Trigger, VmEnvironment } from '../model/vm-environment.ts';
 import { objectSchemas } from './object-schemas.ts';
 import type { MachineDocument, ObjectKind, ProfileDocument, SubnetDocument } from './object-schemas.ts';
+import { commandProblems, environmentOf, roleOf, storageProblems, triggerOf } from './vm-objects.ts';
+import type { EnvironmentDocument, RoleDocument, TriggerDocument } from './vm-schemas.ts';
 
 /** A subnet as configured: our own address may still have to be found on its interface. */
 export type ConfiguredSubnet = Omit<Subnet, 'serverAddress'> & { readonly serverAddress?: Ipv4 };
@@ -18,6 +21,9 @@ export interface Objects {
   readonly Subnet: ConfiguredSubnet;
   readonly Profile: BootProfile;
   readonly Machine: Machine;
+  readonly Environment: VmEnvironment;
+  readonly Role: Role;
+  readonly Trigger: Trigger;
 }
 
 /** What a document means, as far as it could be read, and everything in it that is of the wrong shape. */
@@ -30,10 +36,17 @@ export interface ParsedDocument<Kind extends ObjectKind = ObjectKind> {
 export function parseDocument<Kind extends ObjectKind>(kind: Kind, document: unknown): ParsedDocument<Kind> {
   const schema: TSchema = objectSchemas[kind];
   const whole = withDefaults(schema, document);
-  const problems = checkShape(schema, whole);
+  const problems = problemsOf(kind, schema, whole);
   if (problems.length === 0) return { object: objectOf(kind, whole), problems };
   const rest = withDefaults(schema, withoutValues(document, problems));
-  return checkShape(schema, rest).length === 0 ? { object: objectOf(kind, rest), problems } : { problems };
+  return problemsOf(kind, schema, rest).length === 0 ? { object: objectOf(kind, rest), problems } : { problems };
+}
+
+function problemsOf(kind: ObjectKind, schema: TSchema, document: unknown): ShapeProblem[] {
+  const problems = checkShape(schema, document);
+  if (problems.length > 0) return problems;
+  if (kind === 'Environment') return storageProblems((document as EnvironmentDocument).storage);
+  return kind === 'Trigger' ? commandProblems(document as TriggerDocument) : [];
 }
 
 function objectOf<Kind extends ObjectKind>(kind: Kind, checked: unknown): Objects[Kind] {
@@ -41,6 +54,9 @@ function objectOf<Kind extends ObjectKind>(kind: Kind, checked: unknown): Object
     Subnet: () => subnetOf(checked as SubnetDocument),
     Profile: () => profileOf(checked as ProfileDocument),
     Machine: () => machineOf(checked as MachineDocument),
+    Environment: () => environmentOf(checked as EnvironmentDocument),
+    Role: () => roleOf(checked as RoleDocument),
+    Trigger: () => triggerOf(checked as TriggerDocument),
   };
   return makers[kind]();
 }

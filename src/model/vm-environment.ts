@@ -87,6 +87,8 @@ export interface Role {
   readonly labels: Readonly<Record<string, string>>;
   /** Memory of a host that no VM may have, in MiB. */
   readonly reserveMib: number;
+  /** Processors of VMs for each of the host, before another host is better; without it 4. */
+  readonly vcpusPerCpu?: number;
   /**
    * Which hosts have it that no machine document names one for: all conditions that are there must hold. None: only by name.
    * The highest priority wins, then the name.

@@ -61,8 +61,11 @@ describe('apply', () => {
     expect(asDocuments([lab, 5, { kind: 'Machin' }, { kind: 'Machine', name: 7 }])).toEqual({
       documents: [lab],
       problems: [
-        { pointer: '/1', detail: 'expected an object with kind: Subnet, Profile, Machine' },
-        { pointer: '/2/kind', detail: 'expected Subnet, Profile, Machine, found Machin (did you mean Machine?)' },
+        { pointer: '/1', detail: 'expected an object with kind: Subnet, Profile, Machine, Environment, Role, Trigger' },
+        {
+          pointer: '/2/kind',
+          detail: 'expected Subnet, Profile, Machine, Environment, Role, Trigger, found Machin (did you mean Machine?)',
+        },
         { pointer: '/3/name', detail: 'expected a name' },
       ],
     });

@@ -9,10 +9,14 @@ const faults: readonly (readonly [rule: string, lab: string, problem: string])[]
   [
     'a kind that there is not',
     'kind: Machin\nname: x\n',
-    'lab.yaml:1:7: Machin x: kind: expected Subnet, Profile, Machine, found Machin (did you mean Machine?)',
+    'lab.yaml:1:7: Machin x: kind: expected Subnet, Profile, Machine, Environment, Role, Trigger, found Machin (did you mean Machine?)',
   ],
-  ['no kind', 'name: x\n', 'lab.yaml:1:1: kind: expected Subnet, Profile, Machine'],
-  ['a document that is a list', '- kind: Subnet\n', 'lab.yaml:1:1: expected an object with kind: Subnet, Profile, Machine'],
+  ['no kind', 'name: x\n', 'lab.yaml:1:1: kind: expected Subnet, Profile, Machine, Environment, Role, Trigger'],
+  [
+    'a document that is a list',
+    '- kind: Subnet\n',
+    'lab.yaml:1:1: expected an object with kind: Subnet, Profile, Machine, Environment, Role, Trigger',
+  ],
   [
     'an unknown key inside a list',
     documents(profile + 'menus: [{ path: /a, template: b, tempalte: c }]\n'),

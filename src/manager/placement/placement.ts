@@ -1,15 +1,6 @@
 import type { Move, MoveRequest, Placement, PlacementRequest } from './placement-request.ts';
 
-export type {
-  Move,
-  MoveRequest,
-  Place,
-  PlacedVm,
-  Placement,
-  PlacementHost,
-  PlacementRequest,
-  WaitingVm,
-} from './placement-request.ts';
+export type { Move, MoveRequest, Place, PlacedVm, Placement, PlacementHost, PlacementRequest, WaitingVm } from './placement-request.ts';
 
 /**
  * Finds a host for each VM that waits. VMs that run stay where they are; nothing is taken from anybody. The same request gives the
