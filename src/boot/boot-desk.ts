@@ -45,6 +45,8 @@ export interface BootDeskDependencies {
   /** When this address last read an image, wall-clock milliseconds: such an address is never given away. */
   readonly lastRead?: (address: Ipv4) => number | undefined;
   readonly sightings?: Sightings;
+  /** The VM that has this MAC, in words: such a client is no machine, and no stranger. Called on the way of a packet. */
+  readonly guestOf?: (mac: Mac) => string | undefined;
   /** The boot that was asked for once has got its kernel: it is not to be had again, from this moment on. */
   readonly oneShotUsed?: (id: string) => void;
   readonly store: AttemptStore;
@@ -106,7 +108,7 @@ export class BootDesk implements BootObserver {
     const facts = this.#facts;
     const loaders = new LoaderFolder(deps.loadersDir);
     this.#tree = new ClientTree({ facts, attempts: this.#attempts, known: this.#known, templates: this.#templates, loaders });
-    this.#decider = new Decider(facts);
+    this.#decider = new Decider(facts, deps.guestOf);
     this.#opener = new AttemptOpener(facts, this.#templates, this.#book);
     this.#waiting = new WaitingRoom({ facts, decider: this.#decider, book: this.#book, opener: this.#opener, clock: deps.clock });
   }
@@ -145,7 +147,8 @@ export class BootDesk implements BootObserver {
     const nowMs = this.#deps.clock.now();
     const previous = this.#known.attemptOf(client.mac);
     const machine = this.#facts.machineByMac(client.mac);
-    if (machine === undefined && client.face !== 'other') this.#deps.sightings?.seen(client, subnet, nowMs);
+    if (machine === undefined && client.face !== 'other' && this.#deps.guestOf?.(client.mac) === undefined)
+      this.#deps.sightings?.seen(client, subnet, nowMs);
     const mayOpen = message !== 'INFORM';
     if (mayOpen && previous !== undefined && this.#waiting.isPoll(client, previous)) return this.#waiting.poll(client, subnet, previous);
     const opens = mayOpen && opensAttempt(client.face, client.mac, previous?.seen, nowMs);

@@ -26,6 +26,8 @@ export interface DecisionFacts {
   readonly httpUrl: string;
   /** The machine that has the client's MAC. */
   readonly machine?: Machine;
+  /** The VM that has the client's MAC, in words. */
+  readonly guest?: string;
   /** What the next boot of that machine is to be, once. */
   readonly oneShot?: OneShot;
   /** What waits for an assignment on subnets that are `pending`. */
@@ -74,6 +76,8 @@ export function decideBoot(client: BootClient, facts: DecisionFacts): BootDecisi
 
 function assignmentFor(client: BootClient, facts: DecisionFacts): Assignment | Refusal {
   const { machine, oneShot } = facts;
+  if (machine === undefined && facts.guest !== undefined)
+    return { kind: 'lease', reason: `${client.mac} is ${facts.guest}: it gets an address, its host starts it` };
   if (machine === undefined) return policyFor(client, facts, madeUpMachine(client.mac), `${client.mac} is no machine of ours`);
   if (machine.ignored === true) return { kind: 'ignore', reason: `${machine.name} is ignored: an operator said so` };
   const uuidDiffers = machine.uuid !== undefined && client.uuid !== undefined && !sameUuid(machine.uuid, client.uuid);

@@ -10,17 +10,21 @@ import { decideBoot, type Pinned } from './decide.ts';
 /** Brings the facts of this moment to {@link decideBoot}. */
 export class Decider {
   readonly #facts: BootFacts;
+  readonly #guestOf: (mac: Mac) => string | undefined;
   /** In this process, until the objects say so too: a one-shot boot is never decided again after it was used up. */
   readonly #used = new Set<string>();
 
-  constructor(facts: BootFacts) {
+  /** @param guestOf the VM that has this MAC, in words */
+  constructor(facts: BootFacts, guestOf: (mac: Mac) => string | undefined = () => undefined) {
     this.#facts = facts;
+    this.#guestOf = guestOf;
   }
 
   /** What this client gets now; with an attempt, what that one has it get. */
   decide(client: BootClient, subnet: Subnet, attempt?: Attempt): BootDecision {
     const machine = this.#facts.machineByMac(client.mac);
     const oneShot = machine === undefined ? undefined : this.oneShotOf(machine.name);
+    const guest = machine === undefined ? this.#guestOf(client.mac) : undefined;
     return decideBoot(client, {
       subnet,
       httpUrl: this.#facts.httpUrl(subnet),
@@ -29,6 +33,7 @@ export class Decider {
       resolveImage: (name) => this.#facts.resolveImage(name),
       ...(machine !== undefined && { machine }),
       ...(oneShot !== undefined && { oneShot }),
+      ...(guest !== undefined && { guest }),
       ...(attempt !== undefined && { pinned: pinsOf(attempt) }),
     });
   }

@@ -205,6 +205,18 @@ describe('what is decided', () => {
     expect(decideBoot(later, facts({ profiles: [{ ...dom0, menuByOption150: false }] }))).not.toHaveProperty('menuPath');
   });
 
+  it.each(['ignore', 'pending', 'profile'] as const)('gives a VM an address where strangers get %s', (kind) => {
+    const decision = decideBoot({ ...rom, mac: strangeMac }, { ...unknownTo(kind), guest: 'VM worker-7 of environment worker' });
+    expect(decision).toEqual({
+      kind: 'lease',
+      reason: '02:00:00:00:00:99 is VM worker-7 of environment worker: it gets an address, its host starts it',
+    });
+  });
+
+  it('boots a machine whose MAC a VM has as well: what people wrote counts', () => {
+    expect(decideBoot(rom, facts({ guest: 'VM x' })).kind).toBe('boot');
+  });
+
   it('names a stranger by its MAC', () => {
     expect(decideBoot({ ...rom, mac: strangeMac }, unknownTo('profile'))).toMatchObject({ machine: { name: '02-00-00-00-00-99' } });
   });
