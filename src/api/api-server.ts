@@ -9,7 +9,7 @@ import type { Duplex } from 'node:stream';
 import type { Log } from '../log.ts';
 import { buildApi } from './build-api.ts';
 import type { Api, ApiOptions } from './build-api.ts';
-import type { ControlPlane } from './control-plane.ts';
+import type { ControlPlane, ServicePlane } from './control-plane.ts';
 import { peerUid } from './peer-credentials.ts';
 
 export interface ApiServerOptions extends Omit<ApiOptions, 'peerUid'> {
@@ -62,7 +62,7 @@ export class ApiServer {
   }
 
   /** Resolves when it listens. @throws Error where the socket is of a server that lives, or an address is taken */
-  static async start(plane: ControlPlane, options: ApiServerOptions): Promise<ApiServer> {
+  static async start(plane: ServicePlane | ControlPlane, options: ApiServerOptions): Promise<ApiServer> {
     const peers = new WeakMap<Socket, number>();
     const api = await buildApi(plane, { ...options, peerUid: (socket) => peers.get(socket) });
     await api.ready();

@@ -15,7 +15,7 @@ export interface AuditTrailParts {
   readonly log: Log;
 }
 
-/** What the event log calls changes that were made: templates and boots tell of themselves. */
+/** What the event log calls changes that were made: templates, boots and the VM manager tell of themselves. */
 const eventKinds: Readonly<Record<string, string>> = {
   'machine.create': 'machine.created',
   'machine.edit': 'machine.changed',
@@ -31,6 +31,15 @@ const eventKinds: Readonly<Record<string, string>> = {
   'subnet.create': 'subnet.created',
   'subnet.replace': 'subnet.changed',
   'subnet.delete': 'subnet.deleted',
+  'environment.create': 'environment.created',
+  'environment.replace': 'environment.changed',
+  'environment.delete': 'environment.deleted',
+  'role.create': 'role.created',
+  'role.replace': 'role.changed',
+  'role.delete': 'role.deleted',
+  'trigger.create': 'trigger.created',
+  'trigger.replace': 'trigger.changed',
+  'trigger.delete': 'trigger.deleted',
   'objects.apply': 'object.applied',
   'machine.import': 'object.applied',
   'image.delete': 'image.deleted',

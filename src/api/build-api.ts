@@ -16,7 +16,7 @@ import type { Socket } from 'node:net';
 import { controlAccess } from './access-control.ts';
 import { keepAuditTrail } from './audit-trail.ts';
 import { Authenticator } from './authenticator.ts';
-import type { ControlPlane } from './control-plane.ts';
+import type { ControlPlane, ServicePlane } from './control-plane.ts';
 import { EventStreams } from './event-stream.ts';
 import { keepAnswers } from './idempotency.ts';
 import { checkJsonExtent } from './json-body.ts';
@@ -61,8 +61,11 @@ const noQuery = shape('Nothing.', {});
 const bodyLimit = 64 * 1024;
 const maxParamLength = 300;
 
-/** The REST API without a listener. Nothing of the plane is touched before the first request. */
-export async function buildApi(plane: ControlPlane, options: ApiOptions = {}): Promise<Api> {
+/**
+ * The REST API without a listener, with the routes that the plane has parts for. Nothing of the plane is touched before the
+ * first request.
+ */
+export async function buildApi(plane: ServicePlane | ControlPlane, options: ApiOptions = {}): Promise<Api> {
   const hasher = plane.hasher ?? new PasswordHasher();
   const authenticator = new Authenticator({
     accounts: plane.accounts,

@@ -9,6 +9,7 @@ import type { MachineList } from '../machines/machine-list.ts';
 import type { Machines } from '../machines/machines.ts';
 import type { ObjectBook } from '../machines/object-book.ts';
 import type { UnknownClients } from '../machines/unknown-clients.ts';
+import type { ManagerControl } from '../manager/manager-control.ts';
 import type { ImageRef } from '../model/image-manifest.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
@@ -20,31 +21,41 @@ import type { IdempotencyStore } from './idempotency-store.ts';
 import type { PasswordHasher } from './password.ts';
 import type { TaskRunner } from './task-runner.ts';
 
-/** Everything that the routes ask and tell: the app hands over the real things, tests theirs. */
-export interface ControlPlane {
+/** What every process has that speaks to people: the app hands over the real things, tests theirs. */
+export interface ServicePlane {
   readonly clock: Clock;
   readonly log: Log;
   readonly objects: ObjectBook;
-  readonly machines: Pick<Machines, 'enrol' | 'edit' | 'assign' | 'release' | 'ignore' | 'remove' | 'bootOnce' | 'cancelBootOnce'>;
-  readonly machineList: Pick<MachineList, 'page' | 'find'>;
-  readonly unknown: Pick<UnknownClients, 'find' | 'forget'>;
-  readonly boots: Pick<BootDesk, 'stateOf' | 'preview' | 'decisionNow' | 'attempt'>;
-  readonly archive: Pick<AttemptArchive, 'page' | 'find'>;
-  readonly templates: TemplateLibrary;
   readonly events: Pick<EventLog, 'append' | 'page' | 'subscribe' | 'newest'>;
   readonly audit: Pick<AuditLog, 'recordAll' | 'page'>;
-  readonly leases: LeaseList;
-  readonly images: ImageCatalog;
   readonly accounts: AccountStore;
   readonly idempotency: IdempotencyStore;
   readonly tasks: Pick<TaskRunner, 'start' | 'find' | 'page' | 'cancel'>;
   /** While there may be no user yet. */
   readonly firstAdmin?: Pick<FirstAdmin, 'redeem'>;
   readonly hasher?: PasswordHasher;
-  /** Subnets that this server does not answer on, by name, and why. */
-  readonly unserved?: () => ReadonlyMap<string, string>;
   /** How the service is, in words. */
   readonly health?: () => { readonly state: 'ok' | 'degraded'; readonly reason: string; readonly sinceMs: number };
+  /** Where the VM manager runs in this process. It is asked for with each request: it may come later than the routes. */
+  readonly manager?: ManagerControl | undefined;
+}
+
+/** What a process has beside that boots machines: without it, it has no routes for them. */
+export interface ControlPlane extends ServicePlane {
+  readonly machines: Pick<Machines, 'enrol' | 'edit' | 'assign' | 'release' | 'ignore' | 'remove' | 'bootOnce' | 'cancelBootOnce'>;
+  readonly machineList: Pick<MachineList, 'page' | 'find'>;
+  readonly unknown: Pick<UnknownClients, 'find' | 'forget'>;
+  readonly boots: Pick<BootDesk, 'stateOf' | 'preview' | 'decisionNow' | 'attempt'>;
+  readonly archive: Pick<AttemptArchive, 'page' | 'find'>;
+  readonly templates: TemplateLibrary;
+  readonly leases: LeaseList;
+  readonly images: ImageCatalog;
+  /** Subnets that this server does not answer on, by name, and why. */
+  readonly unserved?: () => ReadonlyMap<string, string>;
+}
+
+export function bootsMachines(plane: ServicePlane | ControlPlane): plane is ControlPlane {
+  return 'boots' in plane;
 }
 
 /** Who has which address. */

@@ -16,6 +16,7 @@ const advice: Readonly<Record<ProblemKind, string>> = {
   'method-not-allowed': 'The header `Allow` names the methods that the path takes.',
   'request-timeout': 'Send the request faster: it has 30 seconds.',
   conflict: '`detail` says what is in the way, and `current` what stands there now.',
+  refused: '`detail` says why the VM manager does not do it and what would let it. Nothing was done.',
   'still-running':
     'Ask again under the same `Idempotency-Key`; where the first request was broken off, look whether it was done before you take a new key.',
   'changed-meanwhile':
@@ -29,6 +30,8 @@ const advice: Readonly<Record<ProblemKind, string>> = {
   'revision-required': 'Send the `ETag` that you got with the object as `If-Match`, so that nobody’s change is lost.',
   'too-many': 'Wait as long as `Retry-After` says.',
   internal: 'A fault of virtdom. Its log has the cause under the `requestId`.',
+  'manager-off':
+    'Documents of environments, roles and triggers can be changed; for hosts, VMs and plans switch the VM manager on in virtdom.yaml, or ask the process that runs `virtdom manager`.',
   unavailable: 'Try again in a moment.',
 };
 

@@ -13,6 +13,7 @@ export const problemKinds = {
   'method-not-allowed': { status: 405, title: 'This path does not take this method' },
   'request-timeout': { status: 408, title: 'The request took too long to arrive' },
   conflict: { status: 409, title: 'It cannot be done as things are now' },
+  refused: { status: 409, title: 'The VM manager does not do it as things are now' },
   'still-running': { status: 409, title: 'The first request under this key is still running' },
   'changed-meanwhile': { status: 412, title: 'Somebody else has changed it meanwhile' },
   'too-large': { status: 413, title: 'The request is too large' },
@@ -23,6 +24,7 @@ export const problemKinds = {
   'revision-required': { status: 428, title: 'Say which revision you change' },
   'too-many': { status: 429, title: 'Too many of them at once' },
   internal: { status: 500, title: 'virtdom failed' },
+  'manager-off': { status: 503, title: 'No VM manager runs in this process' },
   unavailable: { status: 503, title: 'It is not to be had now' },
 } as const satisfies Readonly<Record<string, { readonly status: number; readonly title: string }>>;
 

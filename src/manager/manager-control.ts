@@ -40,6 +40,8 @@ export interface EnvironmentStatus {
   readonly paused: boolean;
   readonly state: 'as-wanted' | 'changing' | 'short' | 'paused' | 'error';
   readonly reason: string;
+  /** When it came into this state, where that is known. */
+  readonly sinceMs?: number;
 }
 
 export type CommandState = 'queued' | 'sent' | 'done' | 'failed' | 'expired' | 'cancelled';

@@ -5,7 +5,7 @@ import { ApiRig } from './api-rig.ts';
 
 let rig: ApiRig;
 beforeAll(async () => {
-  rig = await ApiRig.start({ streams: 0 });
+  rig = await ApiRig.start({ streams: 0, withManager: true });
 });
 afterAll(async () => {
   await rig.close();
@@ -17,13 +17,20 @@ const matrix: Readonly<Record<'nobody' | 'viewer' | 'operator' | 'admin', string
     listMachines getMachine explainMachine listMachineFiles listProfiles getProfile listSubnets getSubnet
     listTemplates getTemplate listTemplateVersions getTemplateVersion diffTemplate renderTemplate checkTemplate
     exportObjects diffObjects listBoots getBoot listEvents streamEvents listLeases listImages getImage
-    listTasks getTask getSession logout listTokens createToken deleteToken`,
+    listTasks getTask getSession logout listTokens createToken deleteToken
+    listEnvironments getEnvironment planEnvironment listRoles getRole listTriggers getTrigger checkTrigger
+    listHosts getHost listHostProperties listProperties listVms getVm explainVm listCommands getCommand getManager planAll`,
   operator: `
     createMachine editMachine deleteMachine assignMachine releaseMachine ignoreMachine bootMachineOnce cancelBootOnce
     assignMachines releaseMachines ignoreMachines bootMachinesOnce deleteMachines importMachines
     createProfile replaceProfile deleteProfile createSubnet replaceSubnet deleteSubnet applyObjects
     saveDraft discardDraft deleteTemplate publishTemplate confirmTemplate rollBackTemplate restoreTemplate
-    deleteLease deleteImage verifyImage cancelTask`,
+    deleteLease deleteImage verifyImage cancelTask
+    createEnvironment replaceEnvironment deleteEnvironment scaleEnvironment pauseEnvironment resumeEnvironment
+    createRole replaceRole deleteRole createTrigger replaceTrigger deleteTrigger
+    drainHost activateHost setHostRole rebootHost confirmHostDead queryHost
+    shutDownVm destroyVm rebootVm pauseVm unpauseVm migrateVm clearVm readVmConsole
+    cancelCommand holdManager releaseManager`,
   // A user's own password is the exception: editUser looks closer than at the role.
   admin: 'listUsers getUser createUser editUser deleteUser listAudit',
 };

@@ -32,6 +32,7 @@ import { openStore } from '../../src/store/store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { templateUser } from '../../src/template-adapters.ts';
 import { TemplateLibrary } from '../../src/templates/template-library.ts';
+import { FakeManager } from './fake-manager.ts';
 
 export const base = '/api/v1';
 export const shippedTemplates = resolve(import.meta.dirname, '../../templates');
@@ -66,6 +67,22 @@ export const documents: readonly ObjectDocument[] = [
   { kind: 'Machine', name: 'spare', nics: [{ mac: '52:54:00:00:00:03' }] },
 ];
 
+/** What a VM manager works with; only in rigs that have one. */
+export const farmDocuments: readonly ObjectDocument[] = [
+  {
+    kind: 'Environment',
+    name: 'worker',
+    instances: 'at-least-one',
+    image: 'worker',
+    memoryMib: 512,
+    networks: [{ bridge: 'xenbr0', address: 'dhcp' }],
+    count: { min: 1, max: 8 },
+  },
+  { kind: 'Environment', name: 'gateway', instances: 'at-most-one', image: 'gateway@1', memoryMib: 256, count: 1, priority: 10 },
+  { kind: 'Role', name: 'farm', environments: ['worker', 'gateway'], networks: [{ bridge: 'br12', vlan: 12 }] },
+  { kind: 'Trigger', name: 'more-workers', expr: 'agents.size() > 0', cmd: { command: 'scale', environment: 'worker', by: 1 } },
+];
+
 export type Who = Role | 'nobody';
 export type Asked = Omit<InjectOptions, 'method' | 'url'> & { readonly as?: Who; readonly body?: unknown };
 
@@ -81,13 +98,15 @@ export class ApiRig {
   readonly unknown: UnknownClients;
   readonly leases: ReturnType<LeaseList['list']>[number][];
   readonly images: PublishedVersion[];
+  /** Only where the rig was started with one. */
+  readonly manager: FakeManager | undefined;
   /** Answers that were not of their schema, as sentences. */
   readonly misfits: string[] = [];
   readonly tokens = new Map<Who, string>();
   readonly #close: () => Promise<void>;
 
   private constructor(
-    parts: Pick<ApiRig, 'clock' | 'log' | 'plane' | 'api' | 'store' | 'events' | 'desk' | 'unknown' | 'leases' | 'images'>,
+    parts: Pick<ApiRig, 'clock' | 'log' | 'plane' | 'api' | 'store' | 'events' | 'desk' | 'unknown' | 'leases' | 'images' | 'manager'>,
     close: () => Promise<void>,
   ) {
     this.clock = parts.clock;
@@ -100,10 +119,13 @@ export class ApiRig {
     this.unknown = parts.unknown;
     this.leases = parts.leases;
     this.images = parts.images;
+    this.manager = parts.manager;
     this.#close = close;
   }
 
-  static async start(options: ApiOptions & Partial<Pick<ControlPlane, 'firstAdmin' | 'unserved'>> = {}): Promise<ApiRig> {
+  static async start(
+    options: ApiOptions & Partial<Pick<ControlPlane, 'firstAdmin' | 'unserved'>> & { readonly withManager?: true } = {},
+  ): Promise<ApiRig> {
     const stack = new AsyncDisposableStack();
     const folder = mkdtempSync(join(tmpdir(), 'virtdom-api-'));
     stack.defer(() => rmSync(folder, { recursive: true }));
@@ -118,7 +140,12 @@ export class ApiRig {
     const objects = await ObjectBook.open({ store: store.objects, clock, log });
     stack.defer(() => objects.close());
     await objects.commit(
-      documents.map((document) => ({ kind: document.kind, name: document.name, revision: 0, document })),
+      [...documents, ...(options.withManager === true ? farmDocuments : [])].map((document) => ({
+        kind: document.kind,
+        name: document.name,
+        revision: 0,
+        document,
+      })),
       { author: 'setup' },
     );
     const unknown = await UnknownClients.open({ store: store.unknownClients, book: objects, clock, log });
@@ -161,6 +188,7 @@ export class ApiRig {
     stack.defer(objects.subscribe(() => desk.setObjects(bootObjects())));
     const tasks = await TaskRunner.open({ store: store.tasks, clock, log, serverId: 'one' });
     stack.defer(() => tasks.close());
+    const manager = options.withManager === true ? new FakeManager(() => objects.current) : undefined;
     const plane: ControlPlane = {
       clock,
       log,
@@ -199,9 +227,10 @@ export class ApiRig {
       hasher: new PasswordHasher({ memory: 64, passes: 1 }),
       ...(options.firstAdmin !== undefined && { firstAdmin: options.firstAdmin }),
       ...(options.unserved !== undefined && { unserved: options.unserved }),
+      ...(manager !== undefined && { manager }),
     };
     const api = await buildApi(plane, { ownUid: 1000, ...options });
-    const rig = new ApiRig({ clock, log, plane, api, store, events, desk, unknown, leases, images }, () => stack.disposeAsync());
+    const rig = new ApiRig({ clock, log, plane, api, store, events, desk, unknown, leases, images, manager }, () => stack.disposeAsync());
     api.addHook('onSend', async (request, reply, payload: unknown) => {
       const { response } = (request.routeOptions.schema ?? {}) as { readonly response?: Readonly<Record<string, object>> };
       rig.#compare(`${request.method} ${request.routeOptions.url ?? '?'}`, response, reply.statusCode, payload);

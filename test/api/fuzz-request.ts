@@ -31,6 +31,12 @@ const names: Readonly<Record<string, readonly string[]>> = {
   leases: ['192.168.0.150'],
   users: ['viewer', 'operator'],
   boots: ['boot-1'],
+  environments: ['worker', 'gateway'],
+  roles: ['farm'],
+  triggers: ['more-workers'],
+  hosts: ['post01', 'post02'],
+  vms: ['worker-1', 'worker-2', 'gateway-1'],
+  commands: ['c-1', 'c-2'],
 };
 
 const odd = fc.oneof(

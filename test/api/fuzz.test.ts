@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ApiRig, documents } from './api-rig.ts';
+import { ApiRig, documents, farmDocuments } from './api-rig.ts';
 import { requestsOf } from './fuzz-request.ts';
 import type { FuzzRequest, OpenApi } from './fuzz-request.ts';
 
@@ -9,7 +9,7 @@ const budgetMs = 10_000;
 
 let rig: ApiRig;
 beforeAll(async () => {
-  rig = await ApiRig.start({ streams: 0 });
+  rig = await ApiRig.start({ streams: 0, withManager: true });
   await rig.api.ready();
 });
 afterAll(async () => {
@@ -40,7 +40,7 @@ async function faultsOf({
 /** What fuzzing has deleted is put back, so that it goes on reaching things. */
 async function refill(): Promise<void> {
   const { objects } = rig.plane;
-  const missing = documents.filter(({ kind, name }) => objects.current.find(kind, name) === undefined);
+  const missing = [...documents, ...farmDocuments].filter(({ kind, name }) => objects.current.find(kind, name) === undefined);
   await objects.commit(
     missing.map((document) => ({ kind: document.kind, name: document.name, revision: 0, document })),
     { author: 'fuzz' },

@@ -1,12 +1,12 @@
 import type { Api } from '../build-api.ts';
-import type { ControlPlane } from '../control-plane.ts';
+import type { ServicePlane } from '../control-plane.ts';
 import { cursorOf, positionOf } from '../cursor.ts';
 import type { AuditEntry } from '../../events/audit-store.ts';
 import { auditPageSchema, auditQuerySchema } from '../schemas/audit.ts';
 import type { AuditResource } from '../schemas/audit.ts';
 import { answers, base } from './describe.ts';
 
-export function addAuditRoutes(app: Api, plane: ControlPlane): void {
+export function addAuditRoutes(app: Api, plane: ServicePlane): void {
   app.get(
     `${base}/audit`,
     {

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { cursorOf, positionOf } from '../cursor.ts';
 import type { Api, ApiParts } from '../build-api.ts';
-import type { ControlPlane } from '../control-plane.ts';
+import type { ServicePlane } from '../control-plane.ts';
 import { ProblemError } from '../problems.ts';
 import { actorOf } from '../request-context.ts';
 import { eventExample, eventPageSchema, eventQuerySchema, eventStreamQuerySchema } from '../schemas/event.ts';
@@ -16,7 +16,7 @@ const eventText = Type.String({
 const tags = ['events'];
 const access = { role: 'viewer', noun: 'events' } as const;
 
-export function addEventRoutes(app: Api, plane: ControlPlane, { streams, authenticator }: ApiParts): void {
+export function addEventRoutes(app: Api, plane: ServicePlane, { streams, authenticator }: ApiParts): void {
   app.get(
     `${base}/events`,
     {

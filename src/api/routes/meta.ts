@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import type { Api, ApiParts } from '../build-api.ts';
-import type { ControlPlane } from '../control-plane.ts';
+import type { ServicePlane } from '../control-plane.ts';
 import { problemAdvice } from '../problem-reference.ts';
 import { ProblemError, problemKinds, problemsPath } from '../problems.ts';
 import type { ProblemKind } from '../problems.ts';
@@ -12,7 +12,7 @@ const tags = ['service'];
 const access = { role: 'nobody', noun: 'service' } as const;
 
 /** What the API says of itself: nobody has to log in for it. */
-export function addMetaRoutes(app: Api, plane: ControlPlane, { version }: ApiParts): void {
+export function addMetaRoutes(app: Api, plane: ServicePlane, { version }: ApiParts): void {
   let startedMs: number | undefined;
   app.addHook('onReady', async () => {
     startedMs = plane.clock.now();

@@ -2,10 +2,10 @@ import type { TObject, TSchema } from 'typebox';
 import type { ObjectKind } from '../../machines/object-schemas.ts';
 import type { ObjectDocument, StoredObject } from '../../machines/object-store.ts';
 import type { Api } from '../build-api.ts';
-import type { ControlPlane } from '../control-plane.ts';
+import type { ServicePlane } from '../control-plane.ts';
 import { requireMatch, sendTagged } from '../etag.ts';
 import { pageOfItems } from '../listing.ts';
-import type { ListingQuery } from '../listing.ts';
+import type { ListingQuery, SortKeys } from '../listing.ts';
 import { ProblemError } from '../problems.ts';
 import { actorOf, note } from '../request-context.ts';
 import { objectName } from '../schemas/fields.ts';
@@ -19,7 +19,7 @@ interface WholeObject {
   readonly updatedAt?: string;
 }
 
-/** A kind of object that is read and written as a whole: profiles and subnets. */
+/** A kind of object that is read and written as a whole: all but machines. */
 export interface WholeObjects<Resource extends WholeObject> {
   readonly kind: ObjectKind;
   readonly noun: string;
@@ -30,15 +30,18 @@ export interface WholeObjects<Resource extends WholeObject> {
   readonly pageSchema: TSchema;
   readonly querySchema: TObject;
   readonly writeSchema: TSchema;
-  /** As they are now: made anew for each request. */
-  resources(plane: ControlPlane): (stored: StoredObject) => Resource;
-  matches(resource: Resource, query: Readonly<Record<string, unknown>>): boolean;
+  /** As they are now: asked for anew with each request. */
+  resources(): (stored: StoredObject) => Resource;
+  /** What a list is sorted by, beside the name and the last change. */
+  readonly sorts?: SortKeys<Resource>;
+  /** What a query of a list asks for. */
+  matches(query: Readonly<Record<string, unknown>>): (resource: Resource) => boolean;
 }
 
 const params = shape('Which one.', { name: objectName('Its name.', 'lab') });
 const dryRun = shape('How to change it.', dryRunQuery);
 
-export function addWholeObjectRoutes<Resource extends WholeObject>(app: Api, plane: ControlPlane, kinds: WholeObjects<Resource>): void {
+export function addWholeObjectRoutes<Resource extends WholeObject>(app: Api, plane: ServicePlane, kinds: WholeObjects<Resource>): void {
   const { kind, noun, one, many, schema } = kinds;
   const tags = [noun];
   const singular = kind.toLowerCase();
@@ -62,13 +65,11 @@ export function addWholeObjectRoutes<Resource extends WholeObject>(app: Api, pla
     },
     (request) => {
       const query = request.query as ListingQuery & Record<string, unknown>;
-      const resources = plane.objects.current.list(kind).map(kinds.resources(plane));
-      return pageOfItems(
-        resources.filter((resource) => kinds.matches(resource, query)),
-        query,
-        ({ name }) => name,
-        { updatedAt: ({ updatedAt = '' }) => updatedAt },
-      );
+      const matches = kinds.matches(query);
+      return pageOfItems(plane.objects.current.list(kind).map(kinds.resources()).filter(matches), query, ({ name }) => name, {
+        updatedAt: ({ updatedAt = '' }) => updatedAt,
+        ...kinds.sorts,
+      });
     },
   );
 
@@ -80,7 +81,7 @@ export function addWholeObjectRoutes<Resource extends WholeObject>(app: Api, pla
     },
     (request, reply) => {
       const stored = find(request.params.name);
-      return sendTagged(request, reply, kinds.resources(plane)(stored), stored.revision);
+      return sendTagged(request, reply, kinds.resources()(stored), stored.revision);
     },
   );
 
@@ -108,7 +109,7 @@ export function addWholeObjectRoutes<Resource extends WholeObject>(app: Api, pla
       const [stored] = doneOf(outcome, objectKey(kind, name)).objects;
       if (stored === undefined) throw new Error(`${kind} ${name} was stored, and is not told`);
       void reply.code(isDry ? 200 : 201).header('location', `${base}/${noun}/${encodeURIComponent(name)}`);
-      return sendTagged(request, reply, kinds.resources(plane)(stored), stored.revision);
+      return sendTagged(request, reply, kinds.resources()(stored), stored.revision);
     },
   );
 
@@ -141,7 +142,7 @@ export function addWholeObjectRoutes<Resource extends WholeObject>(app: Api, pla
         dryRun: request.query.dryRun === true,
       });
       const [stored] = doneOf(outcome, objectKey(kind, name)).objects;
-      return sendTagged(request, reply, kinds.resources(plane)(stored ?? before), (stored ?? before).revision);
+      return sendTagged(request, reply, kinds.resources()(stored ?? before), (stored ?? before).revision);
     },
   );
 

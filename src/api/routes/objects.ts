@@ -3,7 +3,7 @@ import type { AppliedObject, ApplyOutcome } from '../../machines/apply.ts';
 import { orderedDocuments } from '../../machines/export.ts';
 import type { ObjectDocument } from '../../machines/object-store.ts';
 import type { Api } from '../build-api.ts';
-import type { ControlPlane } from '../control-plane.ts';
+import type { ServicePlane } from '../control-plane.ts';
 import { ProblemError } from '../problems.ts';
 import { actorOf } from '../request-context.ts';
 import { applyResultSchema, applySchema, diffResultSchema, exportQuerySchema, exportSchema } from '../schemas/apply.ts';
@@ -17,7 +17,7 @@ const tags = ['objects'];
 const bodyLimit = 8 * 1024 * 1024;
 
 /** All kinds of objects at once: what is in a file. */
-export function addObjectRoutes(app: Api, plane: ControlPlane): void {
+export function addObjectRoutes(app: Api, plane: ServicePlane): void {
   app.post(
     `${base}/objects::apply`,
     {
@@ -87,7 +87,7 @@ export function addObjectRoutes(app: Api, plane: ControlPlane): void {
 }
 
 async function planned(
-  plane: ControlPlane,
+  plane: ServicePlane,
   { documents, prune = false }: ApplyRequest,
   author: string,
   dryRun: boolean,

@@ -1,6 +1,6 @@
 import type { ObjectSnapshot } from '../../machines/object-state.ts';
 import type { Api } from '../build-api.ts';
-import type { ControlPlane } from '../control-plane.ts';
+import type { ServicePlane } from '../control-plane.ts';
 import { holds } from '../listing.ts';
 import { profilePageSchema, profileQuerySchema, profileSchema, profileWriteSchema } from '../schemas/profile.ts';
 import type { ProfileResource } from '../schemas/profile.ts';
@@ -21,7 +21,7 @@ function machinesOf(snapshot: ObjectSnapshot, profile: string): number {
   return counted.get(profile) ?? 0;
 }
 
-export function addProfileRoutes(app: Api, plane: ControlPlane): void {
+export function addProfileRoutes(app: Api, plane: ServicePlane): void {
   addWholeObjectRoutes<ProfileResource>(app, plane, {
     kind: 'Profile',
     noun: 'profiles',
@@ -31,10 +31,10 @@ export function addProfileRoutes(app: Api, plane: ControlPlane): void {
     pageSchema: profilePageSchema,
     querySchema: profileQuerySchema,
     writeSchema: profileWriteSchema,
-    resources:
-      ({ objects }) =>
-      (stored) =>
-        ({ ...storedFields(stored), machines: machinesOf(objects.current, stored.name) }) as ProfileResource,
-    matches: ({ name, image }, { q }) => holds(q as string | undefined, name, image),
+    resources: () => (stored) => ({ ...storedFields(stored), machines: machinesOf(plane.objects.current, stored.name) }) as ProfileResource,
+    matches:
+      ({ q }) =>
+      ({ name, image }) =>
+        holds(q as string | undefined, name, image),
   });
 }

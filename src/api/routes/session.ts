@@ -1,7 +1,7 @@
 import { clearSessionCookie, setSessionCookie } from '../access-control.ts';
 import type { Actor } from '../access.ts';
 import type { Api, ApiParts } from '../build-api.ts';
-import type { ControlPlane } from '../control-plane.ts';
+import type { ServicePlane } from '../control-plane.ts';
 import { ProblemError } from '../problems.ts';
 import { actorOf } from '../request-context.ts';
 import { loginSchema, sessionSchema } from '../schemas/session.ts';
@@ -12,7 +12,7 @@ import { userResource } from './users.ts';
 
 const tags = ['session'];
 
-export function addSessionRoutes(app: Api, plane: ControlPlane, { authenticator }: ApiParts): void {
+export function addSessionRoutes(app: Api, plane: ServicePlane, { authenticator }: ApiParts): void {
   app.get(
     `${base}/session`,
     {

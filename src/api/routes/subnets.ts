@@ -17,7 +17,8 @@ export function addSubnetRoutes(app: Api, plane: ControlPlane): void {
     pageSchema: subnetPageSchema,
     querySchema: subnetQuerySchema,
     writeSchema: subnetWriteSchema,
-    resources: ({ objects, leases, unserved }) => {
+    resources: () => {
+      const { objects, leases, unserved } = plane;
       const given = leases.list().flatMap(({ address, state }) => (state === 'bound' ? [ipv4Number(address)] : []));
       return (stored) => {
         const pool = objects.current.object('Subnet', stored.name)?.pool;
@@ -29,8 +30,10 @@ export function addSubnetRoutes(app: Api, plane: ControlPlane): void {
         } as SubnetResource;
       };
     },
-    matches: ({ name, cidr, interface: device, mode }, { q, mode: wanted }) =>
-      holds(q as string | undefined, name, cidr, device) && (wanted === undefined || wanted === (mode ?? 'authoritative')),
+    matches:
+      ({ q, mode: wanted }) =>
+      ({ name, cidr, interface: device, mode }) =>
+        holds(q as string | undefined, name, cidr, device) && (wanted === undefined || wanted === (mode ?? 'authoritative')),
   });
 }
 

@@ -1,5 +1,5 @@
 import type { Api } from '../build-api.ts';
-import type { ControlPlane } from '../control-plane.ts';
+import type { ServicePlane } from '../control-plane.ts';
 import { cursorOf, positionOf } from '../cursor.ts';
 import { sendTagged } from '../etag.ts';
 import { ProblemError } from '../problems.ts';
@@ -14,7 +14,7 @@ import { notFound } from './outcomes.ts';
 const tags = ['tasks'];
 const params = shape('Which task.', { id: text('Its number.', 't-01J8ZC', 200) });
 
-export function addTaskRoutes(app: Api, plane: ControlPlane): void {
+export function addTaskRoutes(app: Api, plane: ServicePlane): void {
   app.get(
     `${base}/tasks`,
     {

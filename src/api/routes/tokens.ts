@@ -3,7 +3,7 @@ import { isAtMost } from '../access.ts';
 import type { ApiToken } from '../account-store.ts';
 import { secretHash, tokenPrefix } from '../authenticator.ts';
 import type { Api } from '../build-api.ts';
-import type { ControlPlane } from '../control-plane.ts';
+import type { ServicePlane } from '../control-plane.ts';
 import { pageOfItems } from '../listing.ts';
 import { ProblemError } from '../problems.ts';
 import { actorOf, note } from '../request-context.ts';
@@ -21,7 +21,7 @@ const dryRun = shape('How to change it.', dryRunQuery);
 const tokenLimit = 200;
 
 /** Admins see and end all tokens, others their own. A token makes no tokens: it would outlive itself. */
-export function addTokenRoutes(app: Api, plane: ControlPlane): void {
+export function addTokenRoutes(app: Api, plane: ServicePlane): void {
   const { accounts, clock } = plane;
 
   app.get(

@@ -1,7 +1,7 @@
 import type { User } from '../account-store.ts';
 import { isSocketOwner } from '../authenticator.ts';
 import type { Api, ApiParts } from '../build-api.ts';
-import type { ControlPlane } from '../control-plane.ts';
+import type { ServicePlane } from '../control-plane.ts';
 import { sendTagged } from '../etag.ts';
 import { pageOfItems } from '../listing.ts';
 import { ProblemError } from '../problems.ts';
@@ -21,7 +21,7 @@ const access = { role: 'admin', noun: 'users' } as const;
 /** As many as there may be. */
 const userLimit = 1000;
 
-export function addUserRoutes(app: Api, plane: ControlPlane, { authenticator, hasher }: ApiParts): void {
+export function addUserRoutes(app: Api, plane: ServicePlane, { authenticator, hasher }: ApiParts): void {
   const { accounts, clock } = plane;
   const find = async (name: string): Promise<User> => {
     const user = await accounts.user(name);

@@ -1,8 +1,7 @@
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
+import { objectKinds } from '../../machines/object-schemas.ts';
 import { anything, count, listOf, objectName, oneOf, optional, shape, text, yes } from './fields.ts';
-
-export const objectKinds = ['Subnet', 'Profile', 'Machine'] as const;
 
 const documentSchema = anything('An object as `virtdom export` writes it: kind, name and its fields.', {
   kind: 'Machine',
@@ -80,7 +79,7 @@ export const exportQuerySchema = shape('Which objects.', {
 });
 export const exportSchema = shape(
   'Objects as people wrote them.',
-  { documents: listOf('Subnets, profiles, machines, each by name.', documentSchema) },
+  { documents: listOf('Subnets, profiles, environments, roles, machines, triggers, each by name.', documentSchema) },
   { documents: [{ kind: 'Machine', name: 'post01', nics: [{ mac: '52:54:00:00:00:01' }], profile: 'dom0' }] },
 );
 export type ExportResult = Static<typeof exportSchema>;

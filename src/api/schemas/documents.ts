@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import type { TSchema } from 'typebox';
 import { objectSchemas } from '../../machines/object-schemas.ts';
 import type { MachineDocument, ProfileDocument, SubnetDocument } from '../../machines/object-schemas.ts';
+import type { EnvironmentDocument, RoleDocument, TriggerDocument } from '../../machines/vm-schemas.ts';
 
 /** Objects as people write them: fields with a default may be left out, and are then absent. */
 export type MachineFields = Pick<MachineDocument, 'name' | 'nics'> & Partial<Omit<MachineDocument, 'kind' | 'name' | 'nics'>>;
@@ -9,6 +10,14 @@ export type ProfileFields = Pick<ProfileDocument, 'name'> &
   Partial<Omit<ProfileDocument, 'kind' | 'name' | 'stageSeconds'>> & { stageSeconds?: Partial<ProfileDocument['stageSeconds']> };
 export type SubnetFields = Pick<SubnetDocument, 'name' | 'cidr' | 'interface'> &
   Partial<Omit<SubnetDocument, 'kind' | 'name' | 'cidr' | 'interface'>>;
+type EnvironmentNeeds = 'name' | 'instances' | 'image' | 'memoryMib' | 'count';
+export type EnvironmentFields = Pick<EnvironmentDocument, EnvironmentNeeds> &
+  Partial<Omit<EnvironmentDocument, 'kind' | EnvironmentNeeds | 'constraints'>> & {
+    constraints?: Partial<EnvironmentDocument['constraints']>;
+  };
+export type RoleFields = Pick<RoleDocument, 'name'> & Partial<Omit<RoleDocument, 'kind' | 'name'>>;
+export type TriggerFields = Pick<TriggerDocument, 'name' | 'expr' | 'cmd'> &
+  Partial<Omit<TriggerDocument, 'kind' | 'name' | 'expr' | 'cmd'>>;
 
 interface SchemaJson {
   [key: string]: unknown;
@@ -66,3 +75,12 @@ function typedFields<Fields>(schema: TSchema, required: readonly string[]): Fiel
 export const machineFields = typedFields<MachineFields>(objectSchemas.Machine, ['name', 'nics']);
 export const profileFields = typedFields<ProfileFields>(objectSchemas.Profile, ['name']);
 export const subnetFields = typedFields<SubnetFields>(objectSchemas.Subnet, ['name', 'cidr', 'interface']);
+export const environmentFields = typedFields<EnvironmentFields>(objectSchemas.Environment, [
+  'name',
+  'instances',
+  'image',
+  'memoryMib',
+  'count',
+]);
+export const roleFields = typedFields<RoleFields>(objectSchemas.Role, ['name']);
+export const triggerFields = typedFields<TriggerFields>(objectSchemas.Trigger, ['name', 'expr', 'cmd']);
