@@ -10,6 +10,8 @@ export interface OutboxLimits {
 
 export const outboxLimits: OutboxLimits = { messageBytes: 512 * 1024, messages: 10_000, bytes: 32 * 1024 * 1024 };
 
+const mostConnections = 8;
+
 export interface Outgoing {
   readonly topic: string;
   readonly payload: Uint8Array;
@@ -26,6 +28,7 @@ export class Outbox {
   readonly #limits: OutboxLimits;
   #waiting: Outgoing[] = [];
   #sent = new Set<Outgoing>();
+  #suspected: { readonly outgoing: Outgoing; readonly times: number } | undefined;
   #bytes = 0;
 
   constructor(limits: OutboxLimits = outboxLimits) {
@@ -77,9 +80,20 @@ export class Outbox {
     else outgoing.failed(error);
   }
 
+  /**
+   * A broker may end the connection because of a message; MQTT 3.1.1 has no other way to refuse one. What was the oldest on its way
+   * each time that so many connections ended is given up, so that the others have their turn.
+   */
   again(): void {
+    const [oldest] = this.#sent;
     this.#waiting = [...this.#sent, ...this.#waiting];
     this.#sent.clear();
+    if (oldest === undefined) return;
+    this.#suspected = { outgoing: oldest, times: this.#suspected?.outgoing === oldest ? this.#suspected.times + 1 : 1 };
+    if (this.#suspected.times < mostConnections) return;
+    this.#waiting.shift();
+    this.#bytes -= oldest.payload.byteLength;
+    oldest.failed(new BusError('refused', `${mostConnections} connections ended while a message to ${oldest.topic} was on its way`));
   }
 
   close(error: BusError): void {
