@@ -17,6 +17,8 @@ export class DurableRecords {
   readonly #records = new Map<string, ManagerRecord>();
   readonly #followers = new Map<string, () => void>();
 
+  #forgetful = false;
+
   constructor(clock: Clock) {
     this.#clock = clock;
   }
@@ -31,6 +33,11 @@ export class DurableRecords {
 
   get(area: ManagerRecord['area'], id: string): ManagerRecord | undefined {
     return this.#records.get(`${area}/${id}`);
+  }
+
+  /** From now on a VM whose host was lost is loaded without its claims: what a database does that was set back. */
+  forgetClaims(): void {
+    this.#forgetful = true;
   }
 
   /** How one manager sees it. */
@@ -50,7 +57,7 @@ export class DurableRecords {
       return outcome;
     };
     return {
-      load: async () => await process.hear(wait(writeMs).then(() => structuredClone(this.all()))),
+      load: async () => await process.hear(wait(writeMs).then(() => this.#loaded())),
       commit: async (changes, nowMs) => {
         if (!process.alive) return await new Promise(() => {});
         return await process.hear(commit(changes, nowMs));
@@ -58,6 +65,14 @@ export class DurableRecords {
       prune: async (beforeMs) => await process.hear(wait(writeMs).then(() => this.#prune(beforeMs))),
       follow: (listener) => void this.#followers.set(name, () => process.run(listener)),
     };
+  }
+
+  #loaded(): readonly ManagerRecord[] {
+    const all = structuredClone(this.all());
+    if (!this.#forgetful) return all;
+    return all.map((record) =>
+      record.area === 'vm' ? Object.assign(record, { document: { ...record.document, state: 'waiting', claims: [] } }) : record,
+    );
   }
 
   #apply(changes: readonly RecordChange[], nowMs: number, by: string): RecordOutcome {

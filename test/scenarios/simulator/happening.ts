@@ -41,7 +41,7 @@ export type Happening =
       readonly times?: number;
       readonly reason?: string;
     }
-  | { readonly what: 'xl-well'; readonly machine: string }
+  | { readonly what: 'xl-well' | 'blind' | 'invent-boot'; readonly machine: string }
   | { readonly what: 'guest'; readonly vm: string; readonly does: 'crash' | 'halt' | 'blink'; readonly seconds?: number }
   | { readonly what: 'stray'; readonly machine: string; readonly name: string; readonly memoryMib?: number }
   | { readonly what: 'store'; readonly how: StoreFault; readonly manager?: string; readonly times?: number }
@@ -115,6 +115,13 @@ export function happen(sim: Simulator, event: Happening): void {
       return world.host(event.machine).fault(event.call, event.how, event.times ?? 1, event.reason ?? 'xl says no');
     case 'xl-well':
       return world.host(event.machine).clearFaults();
+    case 'blind':
+      world.say(event.machine, 'its agent sees no domains any more');
+      world.host(event.machine).blind = true;
+      return undefined;
+    case 'invent-boot':
+      world.say(event.machine, 'a boot of it is invented');
+      return void sim.boots.add({ machine: event.machine, attempt: sim.newId(), redeemedMs: world.clock.now() });
     case 'guest':
       return guestDoes(sim, event);
     case 'stray':

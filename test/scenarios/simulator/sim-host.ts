@@ -44,6 +44,8 @@ export class SimHost {
   phase: 'off' | 'booting' | 'up' | 'crashed' = 'off';
   /** Counts power-ons and resets: what was begun in an earlier one never ends. */
   life = 0;
+  /** Its `xl list` shows nothing, though all is there. */
+  blind = false;
   /** Called when Linux and the agent's unit are up; and when all of that is gone at once. */
   onUp: () => void = () => {};
   onDown: () => void = () => {};
@@ -78,7 +80,7 @@ export class SimHost {
 
   /** What `xl list` shows. */
   listed(): readonly SimDomain[] {
-    return this.#domains.filter((domain) => domain.hiddenUntilMs <= this.#world.elapsedMs);
+    return this.blind ? [] : this.#domains.filter((domain) => domain.hiddenUntilMs <= this.#world.elapsedMs);
   }
 
   find(name: string): SimDomain | undefined {
@@ -90,6 +92,7 @@ export class SimHost {
   }
 
   clearFaults(): void {
+    this.blind = false;
     this.#faults.length = 0;
   }
 
