@@ -82,3 +82,15 @@ function elementOf(source: Source): Source {
   if (source === undefined) return undefined;
   return 'each' in source ? source.each : { path: [...source.path, '[]'] };
 }
+
+/** Names of the agents' properties among what is read; `*` where it can be any. */
+export function propertiesRead(reads: readonly ReadPath[]): Set<string> {
+  return new Set(
+    reads.flatMap((path) => {
+      const at = path.indexOf('properties');
+      const isOfAgent = at >= 0 && (path[0] === 'agent' || path[0] === 'agents' || path[0] === 'groups');
+      if (isOfAgent) return [path[at + 1] ?? '*'];
+      return path.length === 1 && (path[0] === 'agent' || path[0] === 'groups') ? ['*'] : [];
+    }),
+  );
+}
