@@ -14,7 +14,8 @@ import type { ReconnectRules } from './reconnect.ts';
 
 export interface MqttBusOptions extends MqttAddress {
   readonly clientId: string;
-  readonly will?: BusWill | undefined;
+  /** A function is asked at each new connection, so that the will can name it. */
+  readonly will?: BusWill | (() => BusWill) | undefined;
   /** `kept`: the broker keeps what comes while this client is away; the embedded one never does. */
   readonly session?: 'clean' | 'kept';
   readonly keepaliveSeconds?: number;
@@ -114,10 +115,17 @@ export class MqttBus implements Bus {
 
   #connect(): void {
     this.#timer = undefined;
-    const { session, keepaliveSeconds = 30, log } = this.#options;
+    const { session, will, keepaliveSeconds = 30, log } = this.#options;
     const maxPacketBytes = this.#outgoing.messageBytes + headerBytes;
     const connection: MqttConnection = new MqttConnection(
-      { ...this.#options, clean: session !== 'kept', keepaliveSeconds, connectSeconds, maxPacketBytes },
+      {
+        ...this.#options,
+        will: typeof will === 'function' ? will() : will,
+        clean: session !== 'kept',
+        keepaliveSeconds,
+        connectSeconds,
+        maxPacketBytes,
+      },
       {
         accepted: () => void this.#subscribeAll(connection),
         arrived: (message, acknowledge) => this.#arrived(connection, message, acknowledge),
