@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { ApiServer } from './api/api-server.ts';
-import type { ControlPlane } from './api/control-plane.ts';
+import type { ControlPlane, ServicePlane } from './api/control-plane.ts';
 import { FirstAdmin } from './api/first-admin.ts';
 import { PasswordHasher } from './api/password.ts';
 import { TaskRunner } from './api/task-runner.ts';
@@ -17,6 +17,7 @@ import type { Log } from './log.ts';
 import { MachineList } from './machines/machine-list.ts';
 import { Machines } from './machines/machines.ts';
 import type { ObjectBook } from './machines/object-book.ts';
+import type { ManagerControl } from './manager/manager-control.ts';
 import type { UnknownClients } from './machines/unknown-clients.ts';
 import type { ServedSubnets } from './served-subnets.ts';
 import type { Store } from './store/store.ts';
@@ -25,23 +26,43 @@ import type { TemplateLibrary } from './templates/template-library.ts';
 /** How long an expired token is still listed, for who wonders why it does not work. */
 const expiredDays = 7;
 
-export interface AdminParts {
+export interface ServiceParts {
   readonly config: Config;
   readonly version: string;
   readonly store: Store;
   readonly objects: ObjectBook;
-  readonly unknownClients: UnknownClients;
-  readonly subnets: ServedSubnets;
-  readonly servers: Pick<BootServers, 'desk' | 'leases' | 'images'>;
-  readonly templates: TemplateLibrary;
   readonly events: EventLog;
   readonly audit: AuditLog;
+  /** Where it runs in this process. */
+  readonly manager?: ManagerControl;
   readonly clock: Clock;
   readonly log: Log;
 }
 
+export interface AdminParts extends ServiceParts {
+  readonly unknownClients: UnknownClients;
+  readonly subnets: ServedSubnets;
+  readonly servers: Pick<BootServers, 'desk' | 'leases' | 'images'>;
+  readonly templates: TemplateLibrary;
+}
+
 /** The side that people and their programs use. What serves machines knows nothing of it. */
-export async function startAdmin(parts: AdminParts): Promise<AsyncDisposable> {
+export function startAdmin(parts: AdminParts): Promise<AsyncDisposable> {
+  return startApi(parts, 'api.sock', (accounts) => controlPlane(parts, accounts));
+}
+
+/** Likewise of a process that runs the VM manager and nothing else. */
+export function startManagerAdmin(parts: ServiceParts & { readonly manager: ManagerControl }): Promise<AsyncDisposable> {
+  return startApi(parts, 'manager.sock', (accounts) => servicePlane(parts, accounts));
+}
+
+type Accounts = Pick<ControlPlane, 'tasks' | 'hasher' | 'firstAdmin'>;
+
+async function startApi(
+  parts: ServiceParts,
+  socket: string,
+  planeOf: (accounts: Accounts) => ServicePlane | ControlPlane,
+): Promise<AsyncDisposable> {
   await using started = new AsyncDisposableStack();
   const { config, store, clock, log, version } = parts;
   const tasks = await TaskRunner.open({ store: store.tasks, clock, log, serverId: config.serverName });
@@ -60,36 +81,51 @@ export async function startAdmin(parts: AdminParts): Promise<AsyncDisposable> {
     origin: `${certificate === undefined ? 'http' : 'https'}://${address}:${port ?? 8443}`,
   });
   started.defer(() => firstAdmin.close());
-  const server = await ApiServer.start(controlPlane(parts, { tasks, hasher, firstAdmin }), {
+  const server = await ApiServer.start(planeOf({ tasks, hasher, firstAdmin }), {
     version,
-    socket: join(config.runtimeDir, 'api.sock'),
+    socket: join(config.runtimeDir, socket),
     ...(port !== undefined && { tcp: { address, port, ...tlsOf(certificate, key) } }),
   });
   started.defer(() => server.close());
   return started.move();
 }
 
-function controlPlane(
-  { config, store, objects, unknownClients, subnets, servers, templates, events, audit, clock, log }: AdminParts,
-  accounts: Pick<ControlPlane, 'tasks' | 'hasher' | 'firstAdmin'>,
-): ControlPlane {
-  const { desk, leases, images } = servers;
-  const folder = join(config.stateDir, 'images');
+function servicePlane({ store, objects, events, audit, manager, clock, log }: ServiceParts, accounts: Accounts): ServicePlane {
   const startedMs = clock.now();
-  const removeLeases = async (macs: readonly string[]): Promise<number> => (await leases.removeOf(new Set(macs), desk)).length;
   return {
     ...accounts,
     clock,
     log,
     objects,
+    events,
+    audit,
+    accounts: store.accounts,
+    idempotency: store.idempotency,
+    ...(manager !== undefined && { manager }),
+    health: () => databaseHealth(store) ?? { state: 'ok', reason: 'serving', sinceMs: startedMs },
+  };
+}
+
+function databaseHealth(store: Store): ReturnType<NonNullable<ServicePlane['health']>> | undefined {
+  const database = store.health();
+  if (database.kind !== 'failing') return undefined;
+  return { state: 'degraded', reason: `the database fails: ${database.reason}`, sinceMs: database.sinceMs };
+}
+
+function controlPlane(parts: AdminParts, accounts: Accounts): ControlPlane {
+  const { config, store, objects, unknownClients, subnets, servers, templates, clock } = parts;
+  const { desk, leases, images } = servers;
+  const folder = join(config.stateDir, 'images');
+  const startedMs = clock.now();
+  const removeLeases = async (macs: readonly string[]): Promise<number> => (await leases.removeOf(new Set(macs), desk)).length;
+  return {
+    ...servicePlane(parts, accounts),
     machines: new Machines({ book: objects, unknown: unknownClients, leases: { removeLeases } }),
     machineList: new MachineList({ book: objects, boots: desk, unknown: unknownClients }),
     unknown: unknownClients,
     boots: desk,
     archive: store.archive,
     templates,
-    events,
-    audit,
     leases: {
       list: () => leases.list(),
       addressOf: (mac) => leases.addressOf(mac),
@@ -101,13 +137,10 @@ function controlPlane(
       delete: (ref, usedBy) => deleteInThread(folder, ref, usedBy),
       verify: (ref, onProgress, signal) => verifyInThread(folder, ref, onProgress, signal),
     },
-    accounts: store.accounts,
-    idempotency: store.idempotency,
     unserved: () => subnets.unserved,
     health() {
-      const database = store.health();
-      if (database.kind === 'failing')
-        return { state: 'degraded', reason: `the database fails: ${database.reason}`, sinceMs: database.sinceMs };
+      const failing = databaseHealth(store);
+      if (failing !== undefined) return failing;
       const [unserved] = subnets.unserved;
       if (unserved !== undefined)
         return { state: 'degraded', reason: `subnet ${unserved[0]} is not served: ${unserved[1]}`, sinceMs: startedMs };

@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { startAdmin } from './admin.ts';
+import { agentSession } from './agent-session.ts';
 import { BootDesk } from './boot/boot-desk.ts';
 import type { BootObjects } from './boot/boot-facts.ts';
 import { eventLog, keptEvents } from './boot/event-log.ts';
@@ -13,8 +14,12 @@ import { bootEventOf } from './events/boot-event.ts';
 import { EventLog } from './events/event-log.ts';
 import { Pruning } from './events/pruning.ts';
 import { takeOverFirstObjects } from './first-objects.ts';
+import { checkExpression } from './expression-checks.ts';
+import { HostBoots } from './host-boots.ts';
 import type { Log } from './log.ts';
 import { ObjectBook } from './machines/object-book.ts';
+import { guestsOf, startManagerService } from './manager-service.ts';
+import type { Manager } from './manager/manager.ts';
 import { UnknownClients } from './machines/unknown-clients.ts';
 import { ServedSubnets } from './served-subnets.ts';
 import { watchFolder } from './service/folder-watch.ts';
@@ -59,15 +64,20 @@ export async function startApp({ config, version, clock, log, onFailure }: AppPa
   started.defer(() => events.close());
   const audit = new AuditLog({ store: store.audit, keepDays: config.keep.auditDays, clock, log });
   started.defer(() => audit.close());
-  const prune = (beforeMs: number): Promise<number> => store.archive.prune(beforeMs);
-  const oldAttempts = new Pruning({ prune, keepDays: config.keep.attemptDays, of: 'boot attempts', clock, log });
-  started.defer(() => oldAttempts.close());
-  const objects = await ObjectBook.open({ store: store.objects, clock, log });
+  const prunes = { 'boot attempts': store.archive, 'boots of hosts': store.hostBoots };
+  for (const [of, history] of Object.entries(prunes)) {
+    const prune = (beforeMs: number): Promise<number> => history.prune(beforeMs);
+    const pruning = new Pruning({ prune, keepDays: config.keep.attemptDays, of, clock, log });
+    started.defer(() => pruning.close());
+  }
+  const objects = await ObjectBook.open({ store: store.objects, clock, log, checkExpression });
   started.defer(() => objects.close());
   const { objectsFile: file } = config;
   const begins = file !== undefined && (await takeOverFirstObjects({ objects, file, namedBy: config.file, log }));
   const unknownClients = await UnknownClients.open({ store: store.unknownClients, book: objects, clock, log });
   started.defer(() => unknownClients.close());
+  const boots = await HostBoots.open({ store: store.hostBoots, clock, log });
+  started.defer(() => boots.close());
   const subnets = new ServedSubnets({ objects, clock, log, interfaces: networkInterfaces, ownAddresses });
   if (begins) subnets.requireAll();
 
@@ -83,6 +93,8 @@ export async function startApp({ config, version, clock, log, onFailure }: AppPa
   });
   started.defer(() => templates.close());
 
+  const busKey = secretKey(join(config.stateDir, 'keys', 'bus.key'));
+  let manager: Manager | undefined;
   const isMachine = (name: string): boolean => objects.current.find('Machine', name) !== undefined;
   const listening = { log, clock, isMachine };
   const listeners = [eventLog(listening), keptEvents(listening, (event) => events.append(bootEventOf(event)))];
@@ -104,7 +116,11 @@ export async function startApp({ config, version, clock, log, onFailure }: AppPa
         templates: templates.current,
         httpPort: config.http.port,
         sightings: unknownClients,
+        guestOf: guestsOf(() => manager),
         oneShotUsed: (id) => objects.oneShotUsed(id),
+        ...(config.manager.run !== 'off' && {
+          proved: async ({ httpUrl, ...boot }) => agentSession({ bus: config.bus, key: busKey }, await boots.add(boot), httpUrl),
+        }),
         store: store.attempts,
         secret: secretKey(join(config.stateDir, 'keys', 'boot-token.key')),
         clock,
@@ -126,6 +142,12 @@ export async function startApp({ config, version, clock, log, onFailure }: AppPa
   );
   started.defer(() => templateWatch.close());
 
+  if (config.manager.run === 'inside') {
+    const { images } = servers;
+    const service = await startManagerService({ config, store, objects, boots, images, templates, events, busKey, clock, log });
+    started.use(service);
+    manager = service.manager;
+  }
   const admin = await startAdmin({
     config,
     version,
@@ -137,6 +159,7 @@ export async function startApp({ config, version, clock, log, onFailure }: AppPa
     templates,
     events,
     audit,
+    ...(manager !== undefined && { manager }),
     clock,
     log,
   });

@@ -40,7 +40,13 @@ export class LabDemo {
     const { signal } = this.#interrupt;
     const lock = takeInstanceLock(join(this.#stateDir, 'demo.lock'));
     try {
-      const image = await prepareDemo({ project, stateDir: this.#stateDir, write: (text) => void this.#out.write(text), signal });
+      const [image = 'dom0'] = await prepareDemo({
+        project,
+        images: ['dom0', 'worker'],
+        stateDir: this.#stateDir,
+        write: (text) => void this.#out.write(text),
+        signal,
+      });
       rmSync(this.#dir, { recursive: true, force: true });
       this.#say('');
       return await this.#boot(image);

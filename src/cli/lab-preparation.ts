@@ -21,13 +21,15 @@ const programs: Readonly<Record<string, string>> = {
 
 export interface Preparation {
   readonly project: string;
+  /** Of recipes. */
+  readonly images: readonly string[];
   readonly stateDir: string;
   readonly write: (text: string) => void;
   readonly signal: AbortSignal;
 }
 
-/** Sees to it that there are programs, loaders and an image, and shows what takes so long. Returns the image's name and version. */
-export async function prepareDemo({ project, stateDir, write, signal }: Preparation): Promise<string> {
+/** Sees to it that there are programs, loaders and images, and shows what takes so long. Returns the images' names and versions. */
+export async function prepareDemo({ project, images, stateDir, write, signal }: Preparation): Promise<string[]> {
   const missing = await missingPackages();
   if (missing.length > 0)
     throw new CliError('failed', 'programs that the lab needs are not installed', `Type: apt-get install ${missing.join(' ')}`);
@@ -35,18 +37,22 @@ export async function prepareDemo({ project, stateDir, write, signal }: Preparat
   const { notes } = await progress.stage('boot loaders', () => buildLoaders(join(stateDir, 'loaders')));
   for (const note of notes) progress.note(note);
   const { version } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8')) as { version: string };
-  const { kind, ref } = await buildImage({
-    recipe: loadRecipe(join(project, 'recipes/dom0.yaml')),
-    repository: await ImageRepository.open(join(stateDir, 'images')),
-    cache: join(stateDir, 'cache'),
-    programVersion: version,
-    force: false,
-    refresh: false,
-    progress,
-    signal,
-  });
-  progress.note(`image ${formatImageRef(ref)} ${kind === 'built' ? 'is built' : 'is there from an earlier build'}`);
-  return formatImageRef(ref);
+  const refs: string[] = [];
+  for (const image of images) {
+    const { kind, ref } = await buildImage({
+      recipe: loadRecipe(join(project, `recipes/${image}.yaml`)),
+      repository: await ImageRepository.open(join(stateDir, 'images')),
+      cache: join(stateDir, 'cache'),
+      programVersion: version,
+      force: false,
+      refresh: false,
+      progress,
+      signal,
+    });
+    progress.note(`image ${formatImageRef(ref)} ${kind === 'built' ? 'is built' : 'is there from an earlier build'}`);
+    refs.push(formatImageRef(ref));
+  }
+  return refs;
 }
 
 async function missingPackages(): Promise<string[]> {

@@ -1,14 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { systemClock } from '../clock.ts';
 import { loadConfig, type Config } from '../config.ts';
-import { jsonLog } from '../log.ts';
 import type { Subnet } from '../model/subnet.ts';
 import { prepareFolders } from '../service/folders.ts';
 import { refuseSecondInstance } from '../service/instance-lock.ts';
 import { refuseTakenPorts } from '../service/port-check.ts';
 import { dropPrivileges, hasPrivilegesToDrop } from '../service/privileges.ts';
+import { runService } from './run-service.ts';
 import { storedSubnets } from './stored-subnets.ts';
 import { configOption } from './config-option.ts';
 import { objectsOfFile, servedSubnetsOf } from './objects-of-file.ts';
@@ -29,24 +28,9 @@ async function serve(file: string, version: string): Promise<void> {
   if (hasPrivilegesToDrop()) await refuseEarly(config, subnets);
   prepareFolders([config.stateDir, config.runtimeDir], config.user);
   dropPrivileges(config.user);
-  const log = jsonLog(config.logLevel);
-  const ended = Promise.withResolvers<void>();
-  // It is awaited below; a failure while everything starts is told by the start itself.
-  ended.promise.catch(() => {});
   // Loaded late: `virtdom --help` needs none of it.
   const { startApp } = await import('../app.ts');
-  const app = await startApp({ config, version, clock: systemClock, log, onFailure: ended.reject });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      log.info({ signal }, 'stopping');
-      ended.resolve();
-    });
-  }
-  try {
-    await ended.promise;
-  } finally {
-    await app.close();
-  }
+  await runService(startApp, config, version);
 }
 
 function isNew({ database }: Config): boolean {
@@ -56,7 +40,7 @@ function isNew({ database }: Config): boolean {
 const portmapPort = 111;
 
 /** While we may still see whose the ports are. */
-async function refuseEarly({ stateDir, dhcp, tftp, http, nfs }: Config, subnets: readonly Subnet[]): Promise<void> {
+async function refuseEarly({ stateDir, dhcp, tftp, http, nfs, bus, manager }: Config, subnets: readonly Subnet[]): Promise<void> {
   refuseSecondInstance(join(stateDir, 'virtdom.lock'));
   const rpc = [nfs.port, nfs.mountPort, ...(nfs.portmap === 'own' ? [portmapPort] : [])];
   await refuseTakenPorts({
@@ -64,6 +48,6 @@ async function refuseEarly({ stateDir, dhcp, tftp, http, nfs }: Config, subnets:
     addresses: subnets.map(({ serverAddress }) => serverAddress),
     dhcp: dhcp.port,
     udp: [tftp.port, ...rpc],
-    tcp: [http.port, ...rpc],
+    tcp: [http.port, ...rpc, ...(manager.run === 'inside' && bus.url === undefined ? [bus.port] : [])],
   });
 }

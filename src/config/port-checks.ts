@@ -29,7 +29,9 @@ export function checkPorts(
 const loopback = { network: 0x7f00_0000, prefixLength: 8 };
 
 /** What is said of a broker of ours and of another one excludes each other. */
-export function checkBus({ bus }: ProcessSettings, report: (path: ValuePath, message: string) => void): void {
+export function checkBus({ bus, manager, database }: ProcessSettings, report: (path: ValuePath, message: string) => void): void {
+  if (manager.run === 'apart' && database?.includes('://') !== true)
+    report(['manager', 'run'], 'expected a PostgreSQL database for a manager that runs apart: an SQLite file tells nobody what changed');
   if (bus.url === undefined) {
     for (const key of ['username', 'passwordFile', 'ca'] as const)
       if (bus[key] !== undefined) report(['bus', key], 'expected bus.url beside it: our own broker has no use for it');

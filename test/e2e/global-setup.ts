@@ -9,6 +9,7 @@ export default async function setup(): Promise<void> {
   if (process.getuid?.() !== 0) throw new Error('these tests make network namespaces and images: they need root. Type: sudo make test-e2e');
   await prepareDemo({
     project: resolve(import.meta.dirname, '../..'),
+    images: ['dom0', 'worker', 'gateway'],
     stateDir: preparedState,
     write: (text) => void process.stderr.write(text),
     signal: new AbortController().signal,

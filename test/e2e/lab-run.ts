@@ -20,6 +20,8 @@ export interface LabRunOptions {
   readonly machines: readonly MachineSpec[];
   readonly capture?: boolean;
   readonly addresses?: readonly string[];
+  /** Beside dom0. */
+  readonly images?: readonly string[];
 }
 
 /** The variants that may have this kind; some have several. */
@@ -51,11 +53,11 @@ export class LabRun {
     this.#configFile = configFile;
   }
 
-  static async start({ name, documents, machines, capture = false, addresses }: LabRunOptions): Promise<LabRun> {
+  static async start({ name, documents, machines, capture = false, addresses, images = [] }: LabRunOptions): Promise<LabRun> {
     const dir = resolve(import.meta.dirname, '../../.virtdom/e2e', name);
     rmSync(dir, { recursive: true, force: true });
     const stateDir = join(dir, 'state');
-    await linkNewestImage(join(stateDir, 'images'));
+    await linkNewestImages(join(stateDir, 'images'), ['dom0', ...images]);
     execFileSync('cp', ['-al', join(preparedState, 'loaders'), join(stateDir, 'loaders')]);
     const configFile = writeLabFiles({ dir, stateDir, documents: [...documents] });
     const lab = await Lab.start({
@@ -179,14 +181,17 @@ export class LabRun {
 }
 
 /** Hard links, so that contents and their seals stay the same. */
-async function linkNewestImage(images: string): Promise<void> {
+async function linkNewestImages(images: string, names: readonly string[]): Promise<void> {
   const prepared = join(preparedState, 'images');
-  const newest = (await ImageRepository.open(prepared)).newest('dom0');
-  if (newest === undefined) throw new Error(`no image dom0 in ${prepared}`);
-  mkdirSync(join(images, 'dom0'), { recursive: true });
+  mkdirSync(images, { recursive: true });
   execFileSync('cp', ['-al', join(prepared, 'blobs'), join(images, 'blobs')]);
-  execFileSync('cp', ['-al', join(prepared, 'dom0', String(newest.version)), join(images, 'dom0', String(newest.version))]);
-  if ((await ImageRepository.open(images)).newest('dom0') === undefined) throw new Error(`${formatImageRef(newest)} could not be linked`);
+  for (const name of names) {
+    const newest = (await ImageRepository.open(prepared)).newest(name);
+    if (newest === undefined) throw new Error(`no image ${name} in ${prepared}`);
+    mkdirSync(join(images, name));
+    execFileSync('cp', ['-al', join(prepared, name, String(newest.version)), join(images, name, String(newest.version))]);
+    if ((await ImageRepository.open(images)).newest(name) === undefined) throw new Error(`${formatImageRef(newest)} could not be linked`);
+  }
 }
 
 export const subnet: LabDocument = labSubnet;
