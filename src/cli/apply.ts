@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { ApplyResult, DiffResult, ExportResult } from '../api/schemas/apply.ts';
+import type { ObjectKind } from '../machines/object-schemas.ts';
 import type { ApiClient } from './api-client.ts';
 import { changeView, describeChange, summarizeChanges } from './applied-changes.ts';
 import { CliError } from './cli-error.ts';
@@ -11,9 +12,10 @@ import type { WrittenObject } from './document-source.ts';
 import { outputOption, printItems, writeText, yamlText } from './output.ts';
 import type { OutputOptions, View } from './output.ts';
 import { asking, serviceCommand } from './service-command.ts';
+import { objectKinds } from './object-kinds.ts';
 import type { Terminal } from './terminal.ts';
 
-const kinds = { machine: 'Machine', profile: 'Profile', subnet: 'Subnet' } as const;
+const kinds: Readonly<Record<string, ObjectKind>> = Object.fromEntries(objectKinds.map((kind) => [kind.toLowerCase(), kind]));
 
 /** Adds `virtdom apply`. */
 export function addApplyCommand(program: Command, terminal: Terminal): void {
@@ -23,7 +25,7 @@ export function addApplyCommand(program: Command, terminal: Terminal): void {
     .option('-y, --yes', 'do not ask')
     .option('--dry-run', 'let the service check everything and change nothing')
     .addHelpText('after', '\nExamples:\n  virtdom apply -f lab.yaml\n  virtdom export | virtdom apply -f - --dry-run')
-    .action(asking(terminal, (api, options: ApplyOptions) => apply(terminal, api, options)));
+    .action(asking(terminal, (api, options: ApplyOptions) => applyFile(terminal, api, options)));
 }
 
 /** Adds `virtdom diff`. */
@@ -53,8 +55,16 @@ interface ApplyOptions {
   readonly dryRun?: true;
 }
 
-async function apply(terminal: Terminal, api: ApiClient, { file, prune, yes, dryRun }: ApplyOptions): Promise<void> {
+/** Makes objects as a file says. @param options `only`: the kind that all of them must be of */
+export async function applyFile(
+  terminal: Terminal,
+  api: ApiClient,
+  { file, prune, yes, dryRun, only }: ApplyOptions & { readonly only?: ObjectKind },
+): Promise<void> {
   const objects = await readObjects(terminal, file);
+  const other = only === undefined ? undefined : objects.find(({ kind }) => kind !== only);
+  if (other !== undefined)
+    throw new CliError('usage', `the file also holds a ${other.kind}, ${other.name}`, `virtdom apply -f ${file} takes all kinds`);
   const body = { documents: objects.map(({ document }) => document), ...(prune === true && { prune }) };
   const send = async (dry: boolean): Promise<ApplyResult> =>
     blamingLines(
@@ -103,7 +113,7 @@ const documentView: View<ObjectDocument> = {
 };
 
 interface ExportOptions extends OutputOptions {
-  readonly kind?: keyof typeof kinds;
+  readonly kind?: string;
   readonly name?: string;
 }
 

@@ -22,6 +22,13 @@ const sources: Readonly<Record<string, { readonly path: string; readonly key: st
   user: { path: '/users', key: 'name', search: false },
   token: { path: '/tokens', key: 'id', search: false },
   address: { path: '/leases', key: 'address', search: true },
+  environment: { path: '/environments', key: 'name', search: true },
+  role: { path: '/roles', key: 'name', search: true },
+  trigger: { path: '/triggers', key: 'name', search: true },
+  host: { path: '/hosts', key: 'name', search: true },
+  vm: { path: '/vms', key: 'name', search: true },
+  'command-id': { path: '/commands', key: 'id', search: true },
+  property: { path: '/properties', key: 'name', search: true },
 };
 
 /** What may stand in place of the last word of a command line: commands, options, choices, and names that the service knows. */

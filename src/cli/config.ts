@@ -19,8 +19,7 @@ export function addConfigCommands(program: Command): void {
       const loaded = loadConfig(options.config);
       const objects = objectsOfFile(loaded);
       if (objects !== undefined && options.elsewhere === undefined) servedSubnetsOf(objects);
-      const counts = objectKinds.map((kind) => count(objects?.documents.filter((each) => each.kind === kind) ?? [], kind.toLowerCase()));
-      print(`${loaded.file}: ok${objects === undefined ? '' : `; ${loaded.objectsFile}: ${counts.join(', ')}`}\n`);
+      print(`${loaded.file}: ok${objects === undefined ? '' : `; ${loaded.objectsFile}: ${countsOf(objects.documents)}`}\n`);
     });
 
   config
@@ -35,6 +34,9 @@ export function addConfigCommands(program: Command): void {
     .action(() => print(configurationReference()));
 }
 
-function count(objects: readonly unknown[], noun: string): string {
-  return `${objects.length} ${noun}${objects.length === 1 ? '' : 's'}`;
+function countsOf(documents: readonly { readonly kind: string }[]): string {
+  const counts = objectKinds
+    .map((kind) => ({ noun: kind.toLowerCase(), count: documents.filter((each) => each.kind === kind).length }))
+    .filter(({ count }) => count > 0);
+  return counts.length === 0 ? 'no object' : counts.map(({ noun, count }) => `${count} ${noun}${count === 1 ? '' : 's'}`).join(', ');
 }

@@ -14,6 +14,16 @@ export async function blamingLines<Result>(objects: readonly WrittenObject[], re
   }
 }
 
+/** What is wrong with a value of a written object, with file and line. */
+export function blame({ kind, name, source }: WrittenObject, pointer: string, detail: string): ConfigProblem {
+  return problemAt({ kind, name, source }, parsePointer(pointer), detail);
+}
+
+function problemAt({ kind, name, source }: Omit<WrittenObject, 'document'>, path: ValuePath, message: string): ConfigProblem {
+  const title = [`${kind} ${name}`, ...(path.length === 0 ? [] : [path.join('.')])].join(': ');
+  return { ...source.positionOf(path), path: title, message };
+}
+
 function locate(problem: ApiProblem, objects: readonly WrittenObject[]): Error {
   const { errors = [] } = problem.body;
   const located = errors.flatMap(({ pointer = '', detail = '', object }): ConfigProblem[] => {
@@ -22,9 +32,7 @@ function locate(problem: ApiProblem, objects: readonly WrittenObject[]): Error {
     const named = objects.find(({ kind, name }) => object?.toLowerCase() === `${kind}/${name}`.toLowerCase());
     const target = named ?? (indexed ? objects[steps[1] as number] : objects.length === 1 ? objects[0] : undefined);
     if (target === undefined) return [];
-    const path = indexed ? steps.slice(2) : steps;
-    const title = [`${target.kind} ${target.name}`, ...(path.length === 0 ? [] : [path.join('.')])].join(': ');
-    return [{ ...target.source.positionOf(path), path: title, message: detail }];
+    return [problemAt(target, indexed ? steps.slice(2) : steps, detail)];
   });
   // All or none: half a list would hide the rest.
   return errors.length > 0 && located.length === errors.length ? new DocumentError(located, { cause: problem }) : problem;

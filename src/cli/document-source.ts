@@ -3,6 +3,7 @@ import { isRecord } from '../documents/check-shape.ts';
 import { parseYamlText } from '../documents/yaml-source.ts';
 import type { YamlDocument } from '../documents/yaml-source.ts';
 import { CliError, DocumentError } from './cli-error.ts';
+import { objectKinds } from './object-kinds.ts';
 import type { Terminal } from './terminal.ts';
 
 /** An object as a person wrote it, and where. */
@@ -46,6 +47,6 @@ export function readWrittenObjects(text: string, file: string): WrittenObject[] 
 
 function objectProblem(value: unknown): string | undefined {
   if (!isRecord(value)) return 'expected an object with kind: and name:';
-  if (typeof value['kind'] !== 'string') return 'expected kind: Subnet, Profile or Machine';
+  if (typeof value['kind'] !== 'string') return `expected kind: ${objectKinds.slice(0, -1).join(', ')} or ${objectKinds.at(-1)}`;
   return typeof value['name'] === 'string' ? undefined : 'expected name:, the name of the object';
 }

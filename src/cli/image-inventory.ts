@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { ImageResource } from '../api/schemas/image.ts';
-import { mebibytes } from '../images/build.ts';
 import { deleteImage } from '../images/delete-image.ts';
 import { ImageError } from '../images/image-error.ts';
+import { mebibytes } from '../images/progress.ts';
 import type { PublishedVersion } from '../images/published-version.ts';
 import { ImageRepository } from '../images/repository.ts';
 import { formatImageRef, parseImageName } from '../model/image-manifest.ts';

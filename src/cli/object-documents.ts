@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { ExportResult } from '../api/schemas/apply.ts';
 import type { MachineCreate } from '../api/schemas/machine.ts';
 import { isRecord } from '../documents/check-shape.ts';
+import type { ObjectKind } from '../machines/object-schemas.ts';
 import { apiPath } from './api-client.ts';
 import type { ApiClient } from './api-client.ts';
 import { CliError } from './cli-error.ts';
@@ -11,13 +12,10 @@ import type { WrittenObject } from './document-source.ts';
 import { editText } from './editor.ts';
 import { mergePatch } from './merge-patch.ts';
 import { yamlText } from './output.ts';
+import { collections } from './object-kinds.ts';
 import { printable } from './printable.ts';
 import { asking, serviceCommand } from './service-command.ts';
 import type { Terminal } from './terminal.ts';
-
-export type ObjectKind = 'Machine' | 'Profile' | 'Subnet';
-
-export const collections: Readonly<Record<ObjectKind, string>> = { Machine: '/machines', Profile: '/profiles', Subnet: '/subnets' };
 
 /** Adds `create` and `edit`: the two commands that take an object as a document. */
 export function addDocumentCommands(noun: Command, terminal: Terminal, kind: ObjectKind): void {
@@ -72,7 +70,7 @@ function machineFrom(name: string | undefined, { mac, address, profile, role }: 
   };
 }
 
-function oneOfKind(objects: readonly WrittenObject[], kind: ObjectKind): readonly [WrittenObject] {
+export function oneOfKind(objects: readonly WrittenObject[], kind: ObjectKind): readonly [WrittenObject] {
   const [only, second] = objects;
   if (only === undefined) throw new CliError('usage', 'the file holds no object');
   if (second !== undefined) throw new CliError('usage', 'the file holds several objects', 'virtdom apply -f FILE takes any number');
@@ -101,8 +99,24 @@ async function editObject(terminal: Terminal, api: ApiClient, kind: ObjectKind, 
   });
 }
 
+/** Writes an object anew as `change` makes it from what a person wrote; refused where somebody else was quicker. */
+export async function changeDocument(
+  terminal: Terminal,
+  api: ApiClient,
+  { kind, name, dryRun }: { readonly kind: ObjectKind; readonly name: string; readonly dryRun: boolean },
+  change: (document: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const path = `${collections[kind]}/${encodeURIComponent(name)}`;
+  // The ETag first: what changes between the two is a conflict then.
+  const { etag } = await api.get(path);
+  const body = withoutKind(change(await exported(api, kind, name)));
+  await api.request('PUT', path, { ifMatch: etag, body, ...(dryRun && { query: { dryRun: true } }) });
+  terminal.out(`${printable(`${kind.toLowerCase()} ${name} changed`)}\n`);
+  if (dryRun) terminal.error('dry run: nothing was changed\n');
+}
+
 /** The object as a person wrote it, without the defaults. */
-async function exported(api: ApiClient, kind: ObjectKind, name: string): Promise<Readonly<Record<string, unknown>>> {
+export async function exported(api: ApiClient, kind: ObjectKind, name: string): Promise<Readonly<Record<string, unknown>>> {
   const { body } = await api.get<ExportResult>('/objects:export', { kind, name });
   const document = body.documents.find((each) => each['name'] === name);
   if (document !== undefined) return document;

@@ -40,7 +40,7 @@ describe('completion', () => {
   }
 
   it('completes commands, without those that are hidden', async () => {
-    expect(await complete('ma')).toEqual(['machine']);
+    expect(await complete('mac')).toEqual(['machine']);
     expect(await complete('')).toContain('template');
     expect(await complete('_')).toEqual([]);
     expect(await complete('machine', 'as')).toEqual(['assign']);

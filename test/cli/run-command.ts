@@ -1,17 +1,25 @@
+import { addAgentCommandCommands } from '../../src/cli/agent-command.ts';
 import { addApplyCommand, addDiffCommand, addExportCommand } from '../../src/cli/apply.ts';
 import { addAuditCommands } from '../../src/cli/audit.ts';
 import { addBootCommands } from '../../src/cli/boot.ts';
+import { addEnvironmentCommands } from '../../src/cli/environment.ts';
 import { addEventCommands } from '../../src/cli/event.ts';
+import { addHostCommands } from '../../src/cli/host.ts';
 import { addImageCommands } from '../../src/cli/image.ts';
 import { addLeaseCommands } from '../../src/cli/lease.ts';
 import { addLoginCommand, addLogoutCommand, addWhoamiCommand } from '../../src/cli/login.ts';
 import { addMachineCommands } from '../../src/cli/machine.ts';
+import { addManagerCommands } from '../../src/cli/manager.ts';
 import { addProfileCommands, addSubnetCommands } from '../../src/cli/object.ts';
+import { addPropertyCommands } from '../../src/cli/property.ts';
+import { addRoleCommands } from '../../src/cli/role.ts';
 import { runProgram } from '../../src/cli/program.ts';
 import type { CommandTable } from '../../src/cli/program.ts';
 import { addStatusCommand } from '../../src/cli/status.ts';
 import { addTaskCommands } from '../../src/cli/task.ts';
 import { addTemplateCommands } from '../../src/cli/template.ts';
+import { addTriggerCommands } from '../../src/cli/trigger.ts';
+import { addVmCommands } from '../../src/cli/vm.ts';
 import type { Terminal } from '../../src/cli/terminal.ts';
 import { addTokenCommands } from '../../src/cli/token.ts';
 import { addUserCommands } from '../../src/cli/user.ts';
@@ -20,6 +28,14 @@ const adders = {
   machine: addMachineCommands,
   profile: addProfileCommands,
   subnet: addSubnetCommands,
+  environment: addEnvironmentCommands,
+  role: addRoleCommands,
+  trigger: addTriggerCommands,
+  host: addHostCommands,
+  vm: addVmCommands,
+  command: addAgentCommandCommands,
+  property: addPropertyCommands,
+  manager: addManagerCommands,
   template: addTemplateCommands,
   boot: addBootCommands,
   event: addEventCommands,
