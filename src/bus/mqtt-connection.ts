@@ -148,7 +148,7 @@ export class MqttConnection {
     if (code === 'ECONNRESET' || code === 'EPIPE') return 'the connection was lost';
     if (/bad.record.mac|decrypt|unknown.psk/i.test(error.message))
       return `${host}:${port} and this side have no key in common: the credential is of another boot, or it is not our broker`;
-    if (code === 'EPROTO' || /^ERR_SSL/.test(String(code))) return `TLS with ${host}:${port} failed: ${error.message.slice(0, 200)}`;
+    if (code === 'EPROTO' || String(code).startsWith('ERR_SSL')) return `TLS with ${host}:${port} failed: ${error.message.slice(0, 200)}`;
     if (error.message === 'connack timeout') return `${host}:${port} did not answer within ${this.#options.connectSeconds} s`;
     if (error.message === 'Keepalive timeout') return `the broker did not answer for ${this.#options.keepaliveSeconds} s`;
     return error.message;

@@ -1,6 +1,14 @@
 import { describe, expect, it, vi } from 'vitest';
+import type { BusWill } from '../../src/bus/bus.ts';
 import { credential } from '../../src/bus/credential.ts';
 import { BrokerUnderTest, bytes, hear, untilConnected, untilState } from './embedded-broker-under-test.ts';
+
+/** It does not come back within a test. */
+const once = { reconnect: { firstMs: 1e6, mostMs: 1e6, goodMs: 0 }, random: () => 1 };
+
+function willOf(machine: string): BusWill {
+  return { topic: `agent/${machine}/presence`, payload: bytes('lost'), retain: true };
+}
 
 describe('the embedded broker', () => {
   it('carries messages both ways over TLS with a key, in the order of each topic', async () => {
@@ -38,9 +46,8 @@ describe('the embedded broker', () => {
   it('publishes the will of an agent whose connection is lost, and none of one that says goodbye', async () => {
     await using under = await BrokerUnderTest.start();
     const heard = await hear(under.broker.connectLocal('manager'), 'agent/+/presence');
-    const will = (machine: string) => ({ topic: `agent/${machine}/presence`, payload: bytes('lost'), retain: true });
-    const first = under.agent('post01/17', { will: will('post01') });
-    const second = under.agent('post02/18', { will: will('post02') });
+    const first = under.agent('post01/17', { will: willOf('post01'), ...once });
+    const second = under.agent('post02/18', { will: willOf('post02') });
     await untilConnected(first, second);
     await second.close();
     expect(under.broker.disconnect('post01/17')).toBe(true);
@@ -67,8 +74,7 @@ describe('the embedded broker', () => {
   it('lets the newer connection of a user take over, with the will of the first before its own word', async () => {
     await using under = await BrokerUnderTest.start();
     const heard = await hear(under.broker.connectLocal('manager'), 'agent/+/presence');
-    const will = { topic: 'agent/post01/presence', payload: bytes('lost'), retain: true };
-    const first = under.agent('post01/17', { will, reconnect: { firstMs: 1e6, mostMs: 1e6, goodMs: 0 }, random: () => 1 });
+    const first = under.agent('post01/17', { will: willOf('post01'), ...once });
     await untilConnected(first);
     const second = under.agent('post01/17');
     await untilConnected(second);
