@@ -11,7 +11,7 @@ APT_NODE := libatomic1
 APT_BUILD := mount grub-common grub2-common grub-pc-bin ipxe mmdebstrap debian-archive-keyring cpio zstd xz-utils kmod
 APT_LAB := $(APT_BUILD) qemu-system-x86 ipxe-qemu iproute2 tcpdump
 APT_TEST := mount isc-dhcp-client udhcpc busybox-static atftp tftp-hpa curl libnfs-utils strace nftables tshark dnsmasq-base \
-  postgresql kea-admin openssl patch
+  postgresql kea-admin mosquitto nats-server openssl patch
 
 .PHONY: demo setup test check test-unit test-peers test-e2e deps-node deps-npm deps-build deps-lab deps-test root clean
 
