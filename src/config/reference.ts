@@ -10,8 +10,8 @@ export function configurationReference(): string {
 
 <!-- Made by \`npm run docs\` from src/config/*-schema(s).ts. Edit those. -->
 
-Two files: **virtdom.yaml** says what a process needs, **lab.yaml** (or whatever \`objects\` names) holds the subnets, profiles and machines,
-one YAML document each. [Examples](examples/) of both can be copied.
+Two files: **virtdom.yaml** says what a process needs, **lab.yaml** (or whatever \`objects\` names) holds the objects: subnets, profiles
+and machines, environments, roles and triggers, one YAML document each. [Examples](examples/) of both can be copied.
 
 \`\`\`
 virtdom config check --config virtdom.yaml   # everything that is wrong, each with file:line; --elsewhere: without this machine's interfaces
@@ -60,7 +60,7 @@ interface Key {
 /** The keys of an object with those inside it, as people write their paths: `nics[].mac`. */
 function keysOf({ properties = {}, required = [] }: SchemaNode, prefix: string): Key[] {
   return Object.entries(properties)
-    .filter(([key]) => key !== 'kind')
+    .filter(([key]) => key !== 'kind' || prefix !== '')
     .flatMap(([key, node]) => {
       const own = { key: prefix + key, node, required: required.includes(key) && node.default === undefined };
       const inner = node.properties === undefined ? keysOf(node.items ?? {}, `${own.key}[].`) : keysOf(node, `${own.key}.`);

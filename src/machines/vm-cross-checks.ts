@@ -27,7 +27,8 @@ export function* vmCheckSteps(candidate: Candidate, blame: Blame): Generator<voi
   const { put, deleted } = candidate;
   const putOf = <Each>(kind: ObjectKind, all: ReadonlyMap<string, Each>): Each[] =>
     put.filter((document) => document.kind === kind).flatMap(({ name }) => all.get(name) ?? []);
-  for (const environment of putOf('Environment', candidate.environments)) {
+  const environments = putOf('Environment', candidate.environments);
+  for (const environment of environments) {
     yield;
     checkEnvironment(environment, candidate, blame);
   }
@@ -39,6 +40,7 @@ export function* vmCheckSteps(candidate: Candidate, blame: Blame): Generator<voi
     yield;
     checkTrigger(trigger, candidate, blame);
   }
+  if (environments.length > 0) yield* checkScaled(environments, candidate, blame);
   yield* checkMachineRoles(putOf('Machine', candidate.machines), candidate, blame);
   yield* checkDisks(candidate, blame);
   yield* checkBridges(candidate, blame);
@@ -156,14 +158,38 @@ function checkTrigger(trigger: Trigger, candidate: Candidate, blame: Blame): voi
   if (cmd.command === 'assign-role') checkReference('Role', cmd.role, ['cmd', 'role'], candidate, report);
   if (cmd.command === 'scale') {
     checkReference('Environment', cmd.environment, ['cmd', 'environment'], candidate, report);
-    const count = candidate.environments.get(cmd.environment)?.count;
-    if (count !== undefined && count.min === count.max) {
-      report(['cmd', 'environment'], `expected one whose count has min and max, ${cmd.environment} has always ${count.min}`);
-    } else if (count !== undefined && cmd.to !== undefined && (cmd.to < count.min || cmd.to > count.max)) {
-      report(['cmd', 'to'], `expected ${count.min} to ${count.max}, as Environment ${cmd.environment} says, found ${cmd.to}`);
-    }
+    const environment = candidate.environments.get(cmd.environment);
+    const problem = environment && scaleProblem(cmd, environment);
+    if (problem !== undefined) report(['cmd', problem.key], problem.detail);
   }
   for (const { pointer, detail } of candidate.checkExpression?.({ kind: 'trigger', trigger }) ?? []) report(pathOfPointer(pointer), detail);
+}
+
+type Scale = Extract<TriggerCommand, { command: 'scale' }>;
+
+function scaleProblem({ to }: Scale, { name, count }: VmEnvironment): { readonly key: string; readonly detail: string } | undefined {
+  const { min, max } = count;
+  if (min === max) return { key: 'environment', detail: `expected one whose count has min and max, ${name} has always ${min}` };
+  if (to === undefined || (to >= min && to <= max)) return undefined;
+  return { key: 'to', detail: `expected ${min} to ${max}, as Environment ${name} says, found ${to}` };
+}
+
+/** A trigger that does not change is not to blame where its environment no longer lets itself be scaled like that. */
+function* checkScaled(changed: readonly VmEnvironment[], { triggers, put }: Candidate, blame: Blame): Generator<void> {
+  const byName = new Map(changed.map((environment) => [environment.name, environment]));
+  const told = new Set(put.flatMap(({ kind, name }) => (kind === 'Trigger' ? name : [])));
+  for (const { name, cmd } of triggers.values()) {
+    yield;
+    const environment = cmd.command === 'scale' && !told.has(name) ? byName.get(cmd.environment) : undefined;
+    if (environment === undefined || cmd.command !== 'scale' || scaleProblem(cmd, environment) === undefined) continue;
+    const asked = cmd.to === undefined ? 'other numbers than one' : String(cmd.to);
+    blame(
+      'Environment',
+      environment.name,
+      ['count'],
+      `expected a count that allows ${asked}, since Trigger ${name} scales it; change that first`,
+    );
+  }
 }
 
 function machineOf(cmd: TriggerCommand): string | undefined {
@@ -185,11 +211,29 @@ function checkReference(
 
 /** Where nobody has made a Role yet, a machine's role is free text, as it was before there were any. */
 function* checkMachineRoles(machines: readonly Machine[], candidate: Candidate, blame: Blame): Generator<void> {
-  if (candidate.roles.size + candidate.broken.Role.size === 0) return;
+  const { roles, broken, put } = candidate;
+  if (roles.size + broken.Role.size === 0) return;
   for (const { name, role } of machines) {
     yield;
     if (role === undefined) continue;
     checkReference('Role', role, ['role'], candidate, (path, message) => blame('Machine', name, path, message));
+  }
+  const changedRoles = put.flatMap(({ kind, name }) => (kind === 'Role' ? name : []));
+  const [first] = changedRoles;
+  if (first === undefined || changedRoles.length < roles.size) return;
+  // All roles are new, so the roles of machines that do not change have not been looked at.
+  const changed = new Set(machines);
+  for (const machine of candidate.machines.values()) {
+    yield;
+    const { name, role } = machine;
+    if (role === undefined || changed.has(machine) || roles.has(role) || broken.Role.has(role)) continue;
+    blame(
+      'Role',
+      first,
+      [],
+      `expected also a Role ${role} with it, since Machine ${name} names that; once there are Roles, each role is one`,
+    );
+    return;
   }
 }
 

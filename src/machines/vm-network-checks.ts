@@ -78,16 +78,19 @@ interface Taken {
  * is handed out by DHCP.
  */
 export function* checkVmAddresses(candidate: Candidate, blame: Blame): Generator<void> {
-  const order = changedLast(candidate, ['Environment', 'Subnet', 'Machine']);
+  const order = changedLast(candidate, ['Environment', 'Subnet', 'Machine', 'Role']);
   if (order === undefined) return;
   yield* checkMacs(candidate, order, blame);
   const networks = rangesByNetwork(candidate);
   if (networks.size === 0) return;
-  for (const ranges of networks.values()) yield* blameOverlaps(ranges, order, blame);
+  const joiner = candidate.put.find(({ kind }) => kind === 'Role' || kind === 'Environment');
+  for (const ranges of networks.values()) yield* blameOverlaps(ranges, order, blame, { joiner });
   const ranges = [...networks.values()].flat();
   const mayOverlapAll = ranges.some((range) => order(range) > 0);
   const others = [...othersOf(candidate)].filter((other) => mayOverlapAll || order(other) > 0);
-  yield* blameOverlaps([...ranges, ...others], order, blame, (a, b) => (a.kind === 'Environment') !== (b.kind === 'Environment'));
+  yield* blameOverlaps([...ranges, ...others], order, blame, {
+    counts: (a, b) => (a.kind === 'Environment') !== (b.kind === 'Environment'),
+  });
 }
 
 /** By VLAN, or by bridge where nobody has said on which VLAN it stands. */
@@ -133,11 +136,17 @@ function* takenBySubnet({ name, pool, serverAddress, router }: ConfiguredSubnet)
   }
 }
 
+interface OverlapOptions {
+  readonly counts?: (a: Taken, b: Taken) => boolean;
+  /** Who may have made one network of two, where neither of two that overlap changes. */
+  readonly joiner?: { readonly kind: ObjectKind; readonly name: string } | undefined;
+}
+
 function* blameOverlaps(
   ranges: readonly Taken[],
   order: Order,
   blame: Blame,
-  counts: (a: Taken, b: Taken) => boolean = () => true,
+  { counts = () => true, joiner }: OverlapOptions,
 ): Generator<void> {
   const open: Taken[] = [];
   for (const range of ranges.toSorted((a, b) => a.first - b.first || a.last - b.last)) {
@@ -146,9 +155,11 @@ function* blameOverlaps(
     const other = open.find((each) => counts(each, range));
     if (other !== undefined) {
       const [earlier, later] = order(other) > order(range) ? [range, other] : [other, range];
-      if (order(later) > 0) {
-        const found = `${formatIpv4(range.first)} is in ${earlier.what}`;
-        blame(later.kind, later.name, later.path, `expected addresses of its own, ${found}`);
+      const found = `${formatIpv4(range.first)} is in ${earlier.what}`;
+      if (order(later) > 0) blame(later.kind, later.name, later.path, `expected addresses of its own, ${found}`);
+      else if (joiner !== undefined) {
+        const message = `expected networks of their own, since ${later.what} and ${earlier.what} have the same addresses`;
+        blame(joiner.kind, joiner.name, ['networks'], message);
       }
     }
     open.push(range);
