@@ -16,9 +16,17 @@ export interface CommandOptions {
  * Runs a command in mount and process namespaces of its own: its mounts and children are gone when it ends, when it is
  * aborted and when this process dies, however that happens. Throws ImageError with the last lines it said if it fails.
  */
-export async function runIsolated(argv: readonly string[], options: CommandOptions): Promise<void> {
-  const isolated = ['--pdeathsig', 'KILL', 'unshare', '--mount', '--pid', '--fork', '--kill-child=KILL', '--mount-proc', ...argv];
-  const child = spawn('setpriv', isolated, {
+export function runIsolated(argv: readonly string[], options: CommandOptions): Promise<void> {
+  return run(argv[0] ?? '', ['unshare', '--mount', '--pid', '--fork', '--kill-child=KILL', '--mount-proc', ...argv], options);
+}
+
+/** Runs a command that needs no namespaces, for it mounts nothing and has no children. It ends with this process too. */
+export function runCommand(argv: readonly string[], options: CommandOptions): Promise<void> {
+  return run(argv[0] ?? '', argv, options);
+}
+
+async function run(name: string, argv: readonly string[], options: CommandOptions): Promise<void> {
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...argv], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
@@ -55,7 +63,7 @@ export async function runIsolated(argv: readonly string[], options: CommandOptio
   if (code === 0) return;
   const how = killedBy === null ? `ended with ${code}` : `was ended by ${killedBy}`;
   const said = tail.map((line) => `  ${line}`).join('\n');
-  throw new ImageError('command-failed', `${argv[0]} ${how}; its last lines, the others are in ${options.logFile}:\n${said}`);
+  throw new ImageError('command-failed', `${name} ${how}; its last lines, the others are in ${options.logFile}:\n${said}`);
 }
 
 /** Runs shell lines inside a root, with /proc, /sys, /dev and /tmp there for as long as they run. */

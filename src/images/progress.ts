@@ -27,3 +27,7 @@ export function textProgress(write: (text: string) => void, patienceMs = 15_000)
     },
   };
 }
+
+export function mebibytes(bytes: number): string {
+  return `${(bytes / 1024 ** 2).toFixed(bytes < 10 * 1024 ** 2 ? 1 : 0)} MiB`;
+}

@@ -1,29 +1,31 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { lstatSync, readFileSync, readlinkSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ImageError } from './image-error.ts';
 import type { Recipe } from './recipe.ts';
 
 /** Raised when the same recipe makes another root than before: every image is then built anew. */
-const buildRevision = 1;
+export const buildRevision = 2;
 
 /** The sha256 of all that a build is made from, except the packages' own versions: recipe, overlay files, this program. */
 export function recipeSha256(recipe: Recipe, programVersion: string): string {
   const hash = createHash('sha256');
   const { overlays, ...rest } = recipe;
   hash.update(JSON.stringify([buildRevision, programVersion, rest]));
-  for (const overlay of overlays) {
-    for (const file of overlayFiles(overlay))
-      hash.update(JSON.stringify([file.path, file.kind, file.mode, file.content.length])).update(file.content);
-  }
+  for (const overlay of overlays) addOverlay(hash, overlay);
   return hash.digest('hex');
 }
 
-/** What decides the bootstrap stage, which recipes that differ elsewhere share. */
-export function bootstrapSha256(recipe: Recipe): string {
-  return createHash('sha256')
-    .update(JSON.stringify([buildRevision, recipe.suite, [...recipe.components].sort(), [...new Set(recipe.packages)].sort()]))
-    .digest('hex');
+/** What decides a stage that lays overlays over the root. */
+export function overlaysSha256(overlays: readonly string[]): string {
+  const hash = createHash('sha256');
+  for (const overlay of overlays) addOverlay(hash, overlay);
+  return hash.digest('hex');
+}
+
+function addOverlay(hash: Hash, overlay: string): void {
+  for (const file of overlayFiles(overlay))
+    hash.update(JSON.stringify([file.path, file.kind, file.mode, file.content.length])).update(file.content);
 }
 
 export interface OverlayFile {

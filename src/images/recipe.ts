@@ -11,6 +11,10 @@ export interface Recipe {
   /** Debian's release: `trixie`. */
   readonly suite: string;
   readonly components: readonly string[];
+  /** `minbase`: Debian's smallest system and the packages; `extract`: only their files, none of their scripts is run. */
+  readonly variant: 'minbase' | 'extract';
+  /** `nfs`: a root that machines mount; `initramfs`: packed too, for guests that unpack it into their memory. */
+  readonly packaging: 'nfs' | 'initramfs';
   readonly packages: readonly string[];
   /** Folders as absolute paths. */
   readonly overlays: readonly string[];
@@ -43,7 +47,21 @@ export function loadRecipe(file: string): Recipe {
   return parseRecipe(text, file);
 }
 
-const keys = ['image', 'suite', 'components', 'packages', 'overlays', 'kernelModules', 'units', 'remove', 'steps', 'writable', 'bootFiles'];
+const keys = [
+  'image',
+  'suite',
+  'components',
+  'variant',
+  'packaging',
+  'packages',
+  'overlays',
+  'kernelModules',
+  'units',
+  'remove',
+  'steps',
+  'writable',
+  'bootFiles',
+];
 
 export function parseRecipe(text: string, file: string): Recipe {
   const lines = new LineCounter();
@@ -66,6 +84,8 @@ export function parseRecipe(text: string, file: string): Recipe {
     image: reader.text(root, 'image', /^[a-z0-9][a-z0-9._-]*$/, 'a name of small letters, digits, dots and dashes'),
     suite: reader.text(root, 'suite', /^[a-z]+$/, "the name of a Debian release, like 'trixie'"),
     components: root.has('components') ? reader.texts(root, 'components', /^[a-z0-9-]+$/, "an archive area, like 'main'") : ['main'],
+    variant: reader.choice(root, 'variant', ['minbase', 'extract']),
+    packaging: reader.choice(root, 'packaging', ['nfs', 'initramfs']),
     packages: reader.texts(root, 'packages', /^[a-z0-9][a-z0-9.+-]+$/, 'the name of a Debian package'),
     overlays,
     ...(root.has('kernelModules') && {
@@ -84,6 +104,8 @@ export function parseRecipe(text: string, file: string): Recipe {
   };
   for (const [path, parent] of nested(recipe.writable))
     expect(root.get('writable', true), `no ${path} in writable: ${parent} holds it already`);
+  if (recipe.packaging === 'initramfs' && recipe.writable.length > 0)
+    expect(root.get('writable', true), 'no writable with packaging: initramfs: all of such a root is in memory');
   if (mistakes.length > 0) throw invalid(mistakes);
   return recipe;
 }
@@ -120,6 +142,14 @@ class RecipeReader {
     if (isScalar(node) && typeof node.value === 'string' && form.test(node.value)) return node.value;
     this.#expect(node ?? map, node === undefined ? `the key ${key}: ${expected}` : `${expected} as ${key}`);
     return '';
+  }
+
+  /** The first one where the key is not there. */
+  choice<const Value extends string>(map: YAMLMap, key: string, values: readonly [Value, ...Value[]]): Value {
+    const node = map.get(key, true) as Node | undefined;
+    const chosen = values.find((value) => isScalar(node) && node.value === value);
+    if (node !== undefined && chosen === undefined) this.#expect(node, `${values.join(' or ')} as ${key}`);
+    return chosen ?? values[0];
   }
 
   texts(map: YAMLMap, key: string, form = /./, expected = 'text'): string[] {

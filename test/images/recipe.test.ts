@@ -2,7 +2,8 @@ import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ImageError } from '../../src/images/image-error.ts';
 import { globExpression } from '../../src/images/glob.ts';
-import { bootstrapSha256, recipeSha256 } from '../../src/images/recipe-hash.ts';
+import { bootstrapInputs } from '../../src/images/bootstrap.ts';
+import { recipeSha256 } from '../../src/images/recipe-hash.ts';
 import { loadRecipe, parseRecipe } from '../../src/images/recipe.ts';
 import type { Recipe } from '../../src/images/recipe.ts';
 import { scratchFolder, writeTree } from './scratch-folder.ts';
@@ -27,6 +28,8 @@ describe('a recipe', () => {
       steps: [],
       writable: [],
       units: { mask: [] },
+      variant: 'minbase',
+      packaging: 'nfs',
     });
   });
 
@@ -38,6 +41,13 @@ describe('a recipe', () => {
     const recipe = loadRecipe(resolve(import.meta.dirname, '../../recipes/dom0.yaml'));
     expect(Object.keys(recipe.bootFiles)).toEqual(['vmlinuz', 'initrd.gz', 'xen.gz', 'xen']);
     expect(recipe.writable).toContain('/etc/machine-id');
+  });
+
+  it.each(['gateway', 'worker'])('is shipped for %s: packed for memory, with the same packages as other guests', (name) => {
+    const recipe = loadRecipe(resolve(import.meta.dirname, `../../recipes/${name}.yaml`));
+    const worker = loadRecipe(resolve(import.meta.dirname, '../../recipes/worker.yaml'));
+    expect(recipe).toMatchObject({ image: name, packaging: 'initramfs', writable: [], packages: worker.packages });
+    expect(Object.keys(recipe.bootFiles)).toEqual(['vmlinuz', 'initrd.gz']);
   });
 
   const faults: readonly { name: string; lines: readonly string[]; expected: RegExp }[] = [
@@ -63,6 +73,16 @@ describe('a recipe', () => {
       name: 'a writable path inside another',
       lines: [...minimal, 'writable: [/var, /var/log]'],
       expected: /^r\.yaml:5: expected no \/var\/log in writable: \/var holds it/,
+    },
+    {
+      name: 'a packaging that is none',
+      lines: [...minimal, 'packaging: tar'],
+      expected: /^r\.yaml:5: expected nfs or initramfs as packaging/,
+    },
+    {
+      name: 'writable paths where all is in memory',
+      lines: [...minimal, 'packaging: initramfs', 'writable: [/var/log]'],
+      expected: /^r\.yaml:6: expected no writable with packaging: initramfs/,
     },
     { name: 'a step without run', lines: [...minimal, 'steps:', '  - name: nothing'], expected: /^r\.yaml:6: expected the key run/ },
     { name: 'braces that do not match', lines: [...minimal, 'remove: ["/a/{b"]'], expected: /^r\.yaml:5: .*braces/ },
@@ -95,11 +115,14 @@ describe('the hash of a recipe', () => {
     writeTree(overlay, { 'etc/issue': 'other' });
     expect(recipeSha256(recipeOver(overlay), '1.0')).not.toBe(first);
   });
+});
 
-  it('of the bootstrap stage is shared by recipes with the same packages', () => {
+describe('the packages of a recipe', () => {
+  it('are shared by recipes that ask for the same ones', () => {
     const one = parseRecipe(minimal.join('\n'), 'r.yaml');
-    expect(bootstrapSha256({ ...one, writable: ['/srv'], packages: [...one.packages, ...one.packages] })).toBe(bootstrapSha256(one));
-    expect(bootstrapSha256({ ...one, suite: 'bookworm' })).not.toBe(bootstrapSha256(one));
+    expect(bootstrapInputs({ ...one, writable: ['/srv'], packages: [...one.packages, ...one.packages] })).toEqual(bootstrapInputs(one));
+    expect(bootstrapInputs({ ...one, suite: 'bookworm' })).not.toEqual(bootstrapInputs(one));
+    expect(bootstrapInputs({ ...one, variant: 'extract' })).not.toEqual(bootstrapInputs(one));
   });
 });
 
