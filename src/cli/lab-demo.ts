@@ -4,22 +4,48 @@ import type { WriteStream } from 'node:tty';
 import type { BootEvent } from '../boot/boot-event.ts';
 import { Lab } from '../lab/lab.ts';
 import { parseHello } from '../lab/dom0-hello.ts';
-import { labProfile, labSubnet, writeLabFiles } from '../lab/lab-files.ts';
+import { labProfile, labSubnet, type LabDocument, writeLabFiles } from '../lab/lab-files.ts';
 import { describeEnd, type PowerOn } from '../lab/lab-machine.ts';
 import { ServeProcess, type ServeLine } from '../lab/serve-process.ts';
 import { takeInstanceLock } from '../service/instance-lock.ts';
 import { BootTimeline, formatRow, timelineHead } from './boot-timeline.ts';
 import { BootVerdict, describeFailure, type Verdict } from './boot-verdict.ts';
 import { prepareDemo } from './lab-preparation.ts';
+import { VmStartVerdict, type VmStart } from './vm-start-verdict.ts';
 
 const project = resolve(import.meta.dirname, '../..');
 const machine = { name: 'post01', mac: '52:54:00:00:00:01', address: '192.168.0.11', memoryMib: 1024 };
+/** One VM that lives in RAM and needs nothing but an address. */
+const farm: readonly LabDocument[] = [
+  {
+    kind: 'Environment',
+    name: 'worker',
+    instances: 'at-least-one',
+    image: 'worker',
+    memoryMib: 128,
+    networks: [{ bridge: 'xenbr0', address: 'dhcp' }],
+    count: 1,
+    readySeconds: 300,
+  },
+  { kind: 'Role', name: 'farm', environments: ['worker'] },
+];
+/** From the hello to a VM that is ready: the agent starts, fetches the image and starts a domain, all under emulation. */
+const vmSeconds = 300;
 /** A file that completes a stage is told by two lines, which come together. */
 const flushMs = 100;
 
+interface Running {
+  readonly power: PowerOn;
+  readonly serve: ServeProcess;
+  readonly verdict: BootVerdict;
+  readonly vms: VmStartVerdict;
+  readonly lab: Lab;
+  readonly timeline: () => BootTimeline;
+}
+
 /**
- * Boots one machine in the lab and tells how it goes. On a terminal it serves on until Ctrl-C; elsewhere it ends by
- * itself, with 0 after the machine's hello and with 1 where a stage passes its threshold or something ends too early.
+ * Boots one machine in the lab until a VM on it answers on the network, and tells how it goes. On a terminal it serves on until
+ * Ctrl-C; elsewhere it ends by itself, with 0 after the VM's answer and with 1 where something takes too long or ends too early.
  */
 export class LabDemo {
   readonly #out: WriteStream;
@@ -64,6 +90,7 @@ export class LabDemo {
     const configFile = this.#writeConfig();
     await using lab = await Lab.start({ dir: this.#dir });
     const verdict = new BootVerdict(machine.name, labProfile['stageSeconds'] as never);
+    const vms = new VmStartVerdict(vmSeconds);
     let timeline = new BootTimeline(Date.now());
     let isOver = false;
     const show = (rows: ReturnType<BootTimeline['flush']>): void => {
@@ -71,6 +98,8 @@ export class LabDemo {
       for (const row of rows) this.#say(row.aside ? this.#dim(formatRow(row)) : formatRow(row));
     };
     const onLine = (line: ServeLine): void => {
+      const said = vms.take(line);
+      if (said !== undefined) show([said]);
       if (line['event'] !== 'boot') return;
       const event = line as unknown as BootEvent;
       if (event.machine !== machine.name) return;
@@ -83,44 +112,70 @@ export class LabDemo {
       const post01 = await lab.addMachine({ name: machine.name, nics: [{ mac: machine.mac }], memoryMib: machine.memoryMib });
       const power = post01.powerOn();
       timeline = new BootTimeline(power.atMs);
+      vms.poweredOn(power.atMs);
       verdict.begin();
       this.#say(`${machine.name} is switched on: no disk, ${machine.memoryMib} MiB, PXE on a BIOS; profile dom0 gives it ${image}`);
       this.#say(`its console: tail -f ${relative(process.cwd(), power.consoleFile)}\n`);
       this.#say(this.#bold(timelineHead));
-      return await this.#follow({ power, serve, verdict, timeline: () => timeline });
+      return await this.#follow({ power, serve, verdict, vms, lab, timeline: () => timeline });
     } finally {
       isOver = true;
+      vms.end();
       // The machine goes first: nobody shall see a server that left its machines.
       await lab.machine(machine.name).powerOff();
       await serve.stop();
     }
   }
 
-  async #follow(running: { power: PowerOn; serve: ServeProcess; verdict: BootVerdict; timeline: () => BootTimeline }): Promise<number> {
-    const { power, serve, verdict } = running;
+  async #follow(running: Running): Promise<number> {
+    const { power, serve, verdict, vms } = running;
     const ends = Promise.race([
       power.ended.then((end): Verdict => verdict.broken(`${machine.name} ended: ${describeEnd(end)}`)),
       serve.ended.then((how): Verdict => verdict.broken(`virtdom serve ${how}`)),
       this.#interrupted().then((): Verdict => ({ kind: 'interrupted' })),
     ]);
+    let vmStart: Promise<VmStart> | undefined;
     for (;;) {
-      const outcome = await Promise.race([verdict.next(), ends]);
+      const outcome = await Promise.race([verdict.next(), ends, ...(vmStart === undefined ? [] : [vmStart])]);
       if (outcome.kind === 'interrupted') {
         this.#say('\nstopped');
         return this.#isTerminal ? 0 : 130;
       }
       if (outcome.kind === 'up') {
+        vms.begin();
+        vmStart = vms.outcome;
+        continue;
+      }
+      if (outcome.kind === 'ready') {
+        vmStart = undefined;
         this.#showHello(power);
         this.#showSummary(running.timeline());
-        if (!this.#isTerminal) return 0;
+        const answers = await this.#askVm(outcome, running.lab);
+        if (!this.#isTerminal) return answers ? 0 : 1;
         this.#say(this.#bold('\nvirtdom keeps serving. Ctrl-C switches everything off.'));
         continue;
       }
-      this.#say(`\n${this.#bold(describeFailure(outcome))}`);
+      if (outcome.kind === 'late') vmStart = undefined;
+      this.#say(`\n${this.#bold(outcome.kind === 'late' ? describeLate(outcome) : describeFailure(outcome))}`);
       this.#say(`\nlast lines of the console of ${machine.name}:\n${indent(power.console.tail())}`);
       this.#say(`\nlogs: ${relative(process.cwd(), this.#dir)}/serve.log and ${relative(process.cwd(), power.consoleFile)}`);
       if (!this.#isTerminal || outcome.kind === 'broken') return 1;
       this.#say('Waiting on, in case that it recovers. Ctrl-C switches everything off.');
+    }
+  }
+
+  /** What the VM says over the network of the lab, where it has nothing but its own RAM. */
+  async #askVm({ vm, host, address }: Extract<VmStart, { kind: 'ready' }>, lab: Lab): Promise<boolean> {
+    this.#say(`\n${this.#bold(`What ${vm}, which has no disk and runs on ${host}, answers over the network:`)}\n`);
+    const url = `http://${address}/ready`;
+    this.#say(`# GET ${url}`);
+    try {
+      const script = 'fetch(process.argv[1], { signal: AbortSignal.timeout(30000) }).then((answer) => answer.text()).then(console.log)';
+      this.#say((await lab.network.exec([process.execPath, '-e', script, url])).trimEnd());
+      return true;
+    } catch (error) {
+      this.#say(`no answer: ${error instanceof Error ? error.message : String(error)}`);
+      return false;
     }
   }
 
@@ -141,8 +196,8 @@ export class LabDemo {
 
   #writeConfig(): string {
     const { name, mac, address } = machine;
-    const post01 = { kind: 'Machine', name, nics: [{ mac, address }], profile: 'dom0' } as const;
-    return writeLabFiles({ dir: this.#dir, stateDir: this.#stateDir, documents: [labSubnet, labProfile, post01] });
+    const post01 = { kind: 'Machine', name, nics: [{ mac, address }], profile: 'dom0', role: 'farm' } as const;
+    return writeLabFiles({ dir: this.#dir, stateDir: this.#stateDir, documents: [labSubnet, labProfile, ...farm, post01] });
   }
 
   #interrupted(): Promise<void> {
@@ -164,6 +219,13 @@ export class LabDemo {
   #dim(text: string): string {
     return this.#isTerminal ? `\u001b[2m${text}\u001b[0m` : text;
   }
+}
+
+function describeLate({ headline, last }: Extract<VmStart, { kind: 'late' }>): string {
+  return [
+    headline,
+    ...(last.length === 0 ? ['the manager said nothing'] : ['the manager said last:', ...last.map((line) => `  ${line}`)]),
+  ].join('\n');
 }
 
 function indent(text: string): string {

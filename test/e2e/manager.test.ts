@@ -1,0 +1,208 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { labProfile, type LabDocument } from '../../src/lab/lab-files.ts';
+import { LabRun, machineDocument, subnet } from './lab-run.ts';
+
+const machines = [
+  { name: 'post01', mac: '52:54:00:00:00:01', address: '192.168.0.11' },
+  { name: 'post02', mac: '52:54:00:00:00:02', address: '192.168.0.12' },
+];
+const server = '192.168.0.5';
+
+/** The farm's own example: workers on a network of their own, whose only way out is a gateway of which there may never be two. */
+const farm: readonly LabDocument[] = [
+  {
+    kind: 'Environment',
+    name: 'gateway',
+    instances: 'at-most-one',
+    image: 'gateway',
+    memoryMib: 128,
+    networks: [
+      { bridge: 'xenbr0', address: '192.168.0.50/24' },
+      { bridge: 'inner', vlan: 12, address: '10.12.0.1/24' },
+    ],
+    count: 1,
+    priority: 10,
+    readySeconds: 300,
+  },
+  {
+    kind: 'Environment',
+    name: 'worker',
+    instances: 'at-least-one',
+    image: 'worker',
+    memoryMib: 128,
+    networks: [{ bridge: 'inner', vlan: 12, address: '10.12.0.10-10.12.0.99/24', gateway: '10.12.0.1' }],
+    kernelArguments: [`virtdom.env.PING=${server}`],
+    constraints: { spread: true },
+    count: 2,
+    readySeconds: 300,
+  },
+  { kind: 'Role', name: 'farm', environments: ['gateway', 'worker'], networks: [{ bridge: 'inner', vlan: 12 }] },
+];
+
+interface VmView {
+  readonly name: string;
+  readonly environment: string;
+  readonly state: string;
+  readonly reason: string;
+  readonly host?: string;
+  readonly ready?: { readonly address?: string };
+}
+
+interface HostView {
+  readonly name: string;
+  readonly state: string;
+  readonly reason: string;
+  readonly role?: string;
+  readonly boot?: number;
+}
+
+interface EventView {
+  readonly kind: string;
+  readonly machine?: string;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+let run: LabRun;
+
+beforeAll(async () => {
+  run = await LabRun.start({
+    name: 'manager',
+    images: ['worker', 'gateway'],
+    documents: [
+      subnet,
+      labProfile,
+      ...farm,
+      ...machines.map(({ name, mac, address }) => ({ ...machineDocument(name, [{ mac, address }], 'dom0'), role: 'farm' })),
+    ],
+    machines: machines.map(({ name, mac }) => ({ name, nics: [{ mac }], memoryMib: 1536 })),
+  });
+});
+afterAll(() => run?.close());
+
+const vms = (): Promise<VmView[]> => run.ask<VmView[]>('vm', 'list');
+const host = (name: string): Promise<HostView> => run.ask<HostView>('host', 'get', name);
+const events = (kinds: string): Promise<EventView[]> => run.ask<EventView[]>('event', 'list', '--kind', kinds, '--limit', '1000');
+const running = (all: readonly VmView[], environment: string): VmView[] =>
+  all.filter((vm) => vm.environment === environment && vm.state === 'running');
+const ready = (all: readonly VmView[], environment: string): VmView[] => running(all, environment).filter((vm) => vm.ready !== undefined);
+
+/** Asks until it fits, and says what was seen last where it never did. */
+async function until<Seen>(what: string, seconds: number, look: () => Promise<Seen>, fits: (seen: Seen) => boolean): Promise<Seen> {
+  let seen: Seen | undefined;
+  try {
+    await vi.waitUntil(
+      async () => {
+        seen = await look();
+        return fits(seen);
+      },
+      { timeout: seconds * 1000, interval: 1000 },
+    );
+  } catch (error) {
+    throw new Error(`${what}: not within ${seconds} s; seen last: ${JSON.stringify(seen)}; more in ${run.dir}`, { cause: error });
+  }
+  return seen as Seen;
+}
+
+/** The domains that really run, as the hosts' own kernels see them. */
+async function domainsOf(environment: string): Promise<string[]> {
+  return running(await vms(), environment).map(({ name }) => name);
+}
+
+describe('two machines that are switched on', () => {
+  it('become Dom0s with agents, and get their role', async () => {
+    for (const { name } of machines) run.powerOn(name);
+    for (const { name } of machines) {
+      const seen = await until(
+        `${name} is online`,
+        500,
+        () => host(name),
+        ({ state }) => state === 'online',
+      );
+      expect(seen.role).toBe('farm');
+    }
+  });
+
+  it('run the gateway once and the workers twice, with nobody touching them', async () => {
+    const all = await until(
+      'gateway and workers are ready',
+      400,
+      vms,
+      (seen) => ready(seen, 'gateway').length === 1 && ready(seen, 'worker').length === 2,
+    );
+    expect(all.map(({ name }) => name).filter((name) => name.startsWith('gateway'))).toEqual(['gateway-1']);
+    expect(new Set(ready(all, 'worker').map((vm) => vm.host)).size).toBe(2);
+  });
+
+  it('let a ping of each worker out through the gateway, whichever host that is on', async () => {
+    for (const { name } of running(await vms(), 'worker')) {
+      await until(
+        `${name} pings`,
+        120,
+        () => run.virtdom(['vm', 'console', name]),
+        (text) => text.includes(`virtdom: ping ${server} ok`),
+      );
+    }
+  });
+});
+
+describe('a machine that is switched off hard', () => {
+  let lost: string;
+  let left: string;
+
+  it('has its workers replaced, and its gateway lost but not doubled', async () => {
+    lost = running(await vms(), 'gateway')[0]?.host ?? '';
+    left = machines.find(({ name }) => name !== lost)?.name ?? '';
+    await run.machine(lost).powerOff();
+    await until(
+      `${lost} is missed`,
+      60,
+      () => host(lost),
+      ({ state }) => state === 'suspect',
+    );
+    const all = await until('two workers again', 300, vms, (seen) => ready(seen, 'worker').filter((vm) => vm.host === left).length === 2);
+    expect(all.find(({ name }) => name === 'gateway-1')).toMatchObject({ state: 'lost', host: lost });
+  });
+
+  it('gives its gateway back by the word of the operator, which the log has', async () => {
+    await run.virtdom(['host', 'confirm-dead', lost], { code: 2, input: 'y\n' });
+    expect(running(await vms(), 'gateway')).toEqual([]);
+    await run.virtdom(['host', 'confirm-dead', lost, '--yes-it-is-off', lost]);
+    await until('the gateway moved', 300, vms, (seen) => ready(seen, 'gateway').some((vm) => vm.host === left));
+    const [recovering] = await events('vm.recovering');
+    expect(JSON.stringify(recovering)).toMatch(/operator/);
+    expect((await run.virtdom(['audit', 'list'])).split('\n').some((line) => /confirm/.test(line) && line.includes(lost))).toBe(true);
+  });
+
+  it('comes back, takes its role, and doubles nothing', async () => {
+    const before = (await host(lost)).boot ?? 0;
+    run.powerOn(lost);
+    const seen = await until(
+      `${lost} is back`,
+      500,
+      () => host(lost),
+      ({ state, boot = 0 }) => state === 'online' && boot > before,
+    );
+    expect(seen.role).toBe('farm');
+    expect(await domainsOf('gateway')).toEqual(['gateway-1']);
+    expect(await domainsOf('worker')).toHaveLength(2);
+  });
+});
+
+describe('a manager that is killed in the middle of a start', () => {
+  it('has one VM afterwards, not two and not none', async () => {
+    await run.virtdom(['environment', 'scale', 'worker', '3', '--yes']).catch(() => run.virtdom(['environment', 'scale', 'worker', '3']));
+    await until('the third worker starts', 60, vms, (seen) =>
+      seen.some(({ environment, state }) => environment === 'worker' && state === 'starting'),
+    );
+    await run.killServe();
+    await run.startServe();
+    await until('three workers', 300, vms, (seen) => ready(seen, 'worker').length === 3);
+    const names = await domainsOf('worker');
+    const reports = await Promise.all(
+      machines.map(({ name }) => run.ask<{ readonly name: string; readonly value: unknown }[]>('property', 'fetch', name, 'xen_domains')),
+    );
+    const domains = JSON.stringify(reports).match(/worker-\d+/g) ?? [];
+    expect([...new Set(domains)].sort()).toEqual([...names].sort());
+    expect(names).toHaveLength(3);
+  });
+});
