@@ -1,6 +1,15 @@
 import type { Host, HostBoot } from '../model/host.ts';
 import type { Trigger } from '../model/vm-environment.ts';
 import type { Vm } from '../model/vm.ts';
+import { hold, cancelCommand } from './ask/about-manager.ts';
+import { pause, scale } from './ask/about-environments.ts';
+import { confirmDead, rebootHost, setDuty, setRole } from './ask/about-hosts.ts';
+import { clearVm, consoleOf, migrateVm, pauseVm, rebootVm, stopVm } from './ask/about-vms.ts';
+import type { Act } from './ask/asking.ts';
+import { Draft } from './draft.ts';
+import { explainVm } from './explain/explain-vm.ts';
+import { planNow } from './explain/plan.ts';
+import { environmentStatus, hostView } from './explain/views.ts';
 import type {
   Asked,
   AskedBy,
@@ -16,59 +25,70 @@ import type {
 } from './manager-control.ts';
 import { defaultSettings } from './settings.ts';
 import type { ManagerSettings } from './settings.ts';
+import { AskDesk } from './shell/ask-desk.ts';
+import { ManagerLoop } from './shell/manager-loop.ts';
+import { managerStatus } from './explain/manager-status.ts';
+import { WorldView } from './shell/world-view.ts';
+import type { KeptVm, ManagerState } from './state.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** Decides what runs where, and sees to it. */
 export class Manager implements ManagerControl {
   readonly #surroundings: Surroundings;
   readonly #settings: ManagerSettings;
+  readonly #loop: ManagerLoop;
+  readonly #desk: AskDesk;
 
   private constructor(surroundings: Surroundings, settings: ManagerSettings) {
     this.#surroundings = surroundings;
     this.#settings = settings;
+    const sight = { propertiesOf: () => ({}), evaluate: () => ({ kind: 'error', reason: 'no expressions yet' }) as const };
+    this.#loop = new ManagerLoop(surroundings, settings, new WorldView(surroundings, settings, sight));
+    this.#desk = new AskDesk(this.#loop);
   }
 
   /** Resolves when the records are read; whether it leads, `status()` says. */
   static async start(surroundings: Surroundings, settings: Partial<ManagerSettings> = {}): Promise<Manager> {
     const manager = new Manager(surroundings, { ...defaultSettings, ...settings });
-    await surroundings.store.load();
+    await manager.#loop.open();
     return manager;
   }
 
   /** Stops deciding and sending; what was begun is committed. The bus and the store stay open: they are whose they are. */
-  async close(): Promise<void> {}
+  close(): Promise<void> {
+    return this.#loop.close();
+  }
 
   status(): ManagerStatus {
-    return {
-      name: this.#surroundings.name,
-      state: 'starting',
-      reason: 'not written yet',
-      sinceMs: this.#surroundings.clock.now(),
-      bus: { state: 'disconnected', reason: 'not written yet', kind: this.#settings.busKind },
-      agents: 0,
-      openCommands: 0,
-    };
+    return managerStatus(this.#surroundings, this.#settings, this.#loop.standing, this.#draft());
   }
   hosts(): readonly Host[] {
-    return [];
+    return [...this.#state.hosts.values()].map(hostView);
   }
-  host(_name: string): { readonly host: Host; readonly boot?: HostBoot; readonly vms: readonly Vm[] } | undefined {
-    return undefined;
+  host(name: string): { readonly host: Host; readonly boot?: HostBoot; readonly vms: readonly Vm[] } | undefined {
+    const entry = this.#state.hosts.get(name);
+    if (entry === undefined) return undefined;
+    const boot = this.#surroundings.boots.newest(name);
+    const vms = [...this.#state.vms.values()].filter(({ claims }) => claims.some((claim) => claim.host === name));
+    return { host: hostView(entry), ...(boot === undefined ? {} : { boot }), vms };
   }
   vms(): readonly Vm[] {
-    return [];
+    return [...this.#state.vms.values()];
   }
-  vm(_name: string): Vm | undefined {
-    return undefined;
+  vm(name: string): Vm | undefined {
+    return this.#state.vms.get(name);
   }
   environments(): readonly EnvironmentStatus[] {
-    return [];
+    const vms = Map.groupBy(this.#state.vms.values(), ({ environment }) => environment);
+    return this.#surroundings.objects.current.environments.map((environment) =>
+      environmentStatus(this.#state, environment, vms.get(environment.name) ?? []),
+    );
   }
   commands(): readonly ManagerCommand[] {
-    return [];
+    return [...this.#state.ended.values(), ...this.#state.open.values()];
   }
-  command(_id: string): ManagerCommand | undefined {
-    return undefined;
+  command(id: string): ManagerCommand | undefined {
+    return this.#state.open.get(id) ?? this.#state.ended.get(id);
   }
   properties(_machine?: string): readonly PropertyReading[] {
     return [];
@@ -76,56 +96,57 @@ export class Manager implements ManagerControl {
   triggers(): readonly TriggerStatus[] {
     return [];
   }
-  plan(_options: { readonly environment?: string; readonly count?: number } = {}): Plan {
-    return { steps: [], notes: [] };
+  plan(options: { readonly environment?: string; readonly count?: number } = {}): Plan {
+    return planNow(this.#state, this.#loop.world(), options);
   }
-  explainVm(_name: string): readonly Reason[] | undefined {
-    return undefined;
+  explainVm(name: string): readonly Reason[] | undefined {
+    return explainVm(this.#draft(), name);
   }
-  async scale(_environment: string, _count: number, _by: AskedBy): Promise<Asked<EnvironmentStatus>> {
-    return notYet;
+  scale(environment: string, count: number, by: AskedBy): Promise<Asked<EnvironmentStatus>> {
+    return this.#desk.ask(scale(environment, count, this.#statusOf(environment)), by);
   }
-  async pauseEnvironment(_environment: string, _paused: boolean, _by: AskedBy): Promise<Asked<EnvironmentStatus>> {
-    return notYet;
+  pauseEnvironment(environment: string, paused: boolean, by: AskedBy): Promise<Asked<EnvironmentStatus>> {
+    return this.#desk.ask(pause(environment, paused, this.#statusOf(environment)), by);
   }
-  async setDuty(_host: string, _duty: 'active' | 'draining', _by: AskedBy): Promise<Asked<Host>> {
-    return notYet;
+  setDuty(host: string, duty: 'active' | 'draining', by: AskedBy): Promise<Asked<Host>> {
+    return this.#desk.ask(setDuty(host, duty), by);
   }
-  async confirmDead(_host: string, _typed: string, _by: AskedBy): Promise<Asked<readonly Vm[]>> {
-    return notYet;
+  confirmDead(host: string, typed: string, by: AskedBy): Promise<Asked<readonly Vm[]>> {
+    return this.#desk.ask(confirmDead(host, typed), by);
   }
-  async setRole(_host: string, _role: string | undefined, _by: AskedBy): Promise<Asked<Host>> {
-    return notYet;
+  setRole(host: string, role: string | undefined, by: AskedBy): Promise<Asked<Host>> {
+    return this.#desk.ask(setRole(host, role), by);
   }
-  async clearVm(_vm: string, _by: AskedBy): Promise<Asked<Vm>> {
-    return notYet;
+  clearVm(vm: string, by: AskedBy): Promise<Asked<Vm>> {
+    return this.#desk.ask(clearVm(vm), by);
   }
-  async stopVm(_vm: string, _how: 'shutdown' | 'destroy', _by: AskedBy): Promise<Asked<Vm>> {
-    return notYet;
+  stopVm(vm: string, how: 'shutdown' | 'destroy', by: AskedBy): Promise<Asked<Vm>> {
+    return this.#desk.ask(stopVm(vm, how), by);
   }
-  async rebootVm(_vm: string, _by: AskedBy): Promise<Asked<Vm>> {
-    return notYet;
+  rebootVm(vm: string, by: AskedBy): Promise<Asked<Vm>> {
+    return this.#desk.ask(rebootVm(vm), by);
   }
-  async pauseVm(_vm: string, _paused: boolean, _by: AskedBy): Promise<Asked<Vm>> {
-    return notYet;
+  pauseVm(vm: string, paused: boolean, by: AskedBy): Promise<Asked<Vm>> {
+    return this.#desk.ask(pauseVm(vm, paused), by);
   }
-  async migrateVm(_vm: string, _host: string, _by: AskedBy): Promise<Asked<Vm>> {
-    return notYet;
+  migrateVm(vm: string, host: string, by: AskedBy): Promise<Asked<Vm>> {
+    return this.#desk.ask(migrateVm(vm, host), by);
   }
-  async consoleOf(_vm: string, _bytes: number): Promise<Asked<string>> {
-    return notYet;
+  consoleOf(vm: string, bytes: number): Promise<Asked<string>> {
+    return this.#desk.askAndHear(consoleOf(vm, bytes), { author: 'manager' }, textOf);
   }
   async query(_host: string, _names: readonly string[]): Promise<Asked<readonly PropertyReading[]>> {
-    return notYet;
+    return { kind: 'refused', reason: 'not written yet' };
   }
-  async rebootHost(_host: string, _by: AskedBy): Promise<Asked<Host>> {
-    return notYet;
+  rebootHost(host: string, by: AskedBy): Promise<Asked<Host>> {
+    return this.#desk.ask(rebootHost(host), by);
   }
-  async cancelCommand(_id: string, _by: AskedBy): Promise<Asked<ManagerCommand>> {
-    return notYet;
+  cancelCommand(id: string, by: AskedBy): Promise<Asked<ManagerCommand>> {
+    return this.#desk.ask(cancelCommand(id), by);
   }
-  async hold(_reason: string | undefined, _by: AskedBy): Promise<Asked<ManagerStatus>> {
-    return notYet;
+  hold(reason: string | undefined, by: AskedBy): Promise<Asked<ManagerStatus>> {
+    const act: Act<ManagerStatus> = hold(reason, () => this.status());
+    return this.#desk.ask(act, by);
   }
   checkTrigger(_trigger: Trigger): {
     readonly problems: readonly { readonly pointer: string; readonly detail: string }[];
@@ -133,6 +154,28 @@ export class Manager implements ManagerControl {
   } {
     return { problems: [] };
   }
+
+  get #state(): ManagerState {
+    return this.#loop.state;
+  }
+
+  #draft(): Draft {
+    return new Draft(this.#state, this.#loop.world());
+  }
+
+  #statusOf(name: string): (state: ManagerState) => EnvironmentStatus {
+    return (state) => {
+      const environment = this.#surroundings.objects.current.environments.find((each) => each.name === name);
+      if (environment === undefined) throw new Error(`Environment ${name} was deleted while it was asked about`);
+      const vms: KeptVm[] = [...state.vms.values()].filter((vm) => vm.environment === name);
+      return environmentStatus(state, environment, vms);
+    };
+  }
 }
 
-const notYet = { kind: 'refused', reason: 'not written yet' } as const;
+/** What `vm.console` answers: `{ text }`, or the text itself. */
+function textOf(result: unknown): string {
+  if (typeof result === 'string') return result;
+  const text = typeof result === 'object' && result !== null && 'text' in result ? result.text : undefined;
+  return typeof text === 'string' ? text : '';
+}

@@ -1,0 +1,88 @@
+import type { Host } from '../../model/host.ts';
+import type { Vm } from '../../model/vm.ts';
+import { answers, issueCommand, reachable } from '../decide/commands.ts';
+import { declareDead } from '../decide/fencing.ts';
+import type { Draft } from '../draft.ts';
+import { hostView } from '../explain/views.ts';
+import type { ManagerState } from '../state.ts';
+import { notFound, refused } from './asking.ts';
+import type { Act, Decision } from './asking.ts';
+
+const noHost = (name: string) => notFound(`host ${name}: hosts are machines that have booted as a Dom0`);
+
+function viewOf(name: string): (state: ManagerState) => Host {
+  return (state) => {
+    const entry = state.hosts.get(name);
+    if (entry === undefined) throw new Error(`host ${name} has gone while it was asked about`);
+    return hostView(entry);
+  };
+}
+
+export const setDuty =
+  (name: string, duty: 'active' | 'draining'): Act<Host> =>
+  (draft, { author }) => {
+    const entry = draft.hosts.get(name);
+    if (entry === undefined) return noHost(name);
+    const claimed = [...draft.vms.values()].filter(({ claims }) => claims.some(({ host }) => host === name));
+    const already = entry.kept.duty === duty || (duty === 'draining' && entry.kept.duty === 'maintenance');
+    if (!already) draft.changeHost(name, { duty });
+    const left = `${claimed.length} VMs have to leave ${name} (asked by ${author})`;
+    const notes = duty === 'active' ? [`${name} may be given VMs again`] : [claimed.length === 0 ? `no VM is on ${name}` : left];
+    return { kind: 'done', view: viewOf(name), notes };
+  };
+
+/** The operator's word is a proof like the others: it is not taken for a host that speaks. */
+export const confirmDead =
+  (name: string, typed: string): Act<readonly Vm[]> =>
+  (draft, { author }) => {
+    const entry = draft.hosts.get(name);
+    if (entry === undefined) return noHost(name);
+    if (typed !== name) return refused(`the name that was typed is not ${name}: type it exactly, to be sure which host is meant`);
+    if (answers(draft, entry)) return refused(`${name} answers right now: it is not dead. To take its VMs away, drain it`);
+    const { state } = entry.kept;
+    if (state === 'online' || state === 'joining') {
+      return refused(`${name} was heard a moment ago, or this manager has only just started: wait until it is suspect`);
+    }
+    const freed = claimants(draft, name);
+    declareDead(draft, entry, { kind: 'operator', author }, `${author} confirmed that it is dead`);
+    const view = (after: ManagerState): readonly Vm[] => freed.flatMap((vm) => after.vms.get(vm) ?? []);
+    return { kind: 'done', view, notes: [`${freed.length} VMs had a claim on ${name}; those that are wanted may start elsewhere now`] };
+  };
+
+function claimants(draft: Draft, host: string): string[] {
+  return [...draft.vms.values()].filter(({ claims }) => claims.some((claim) => claim.host === host)).map(({ name }) => name);
+}
+
+export const setRole =
+  (name: string, role: string | undefined): Act<Host> =>
+  (draft, { author }): Decision<Host> => {
+    const entry = draft.hosts.get(name);
+    if (entry === undefined) return noHost(name);
+    if (role !== undefined && !draft.world.objects.roles.has(role)) return notFound(`Role ${role}`);
+    const ofDocument = draft.world.objects.machines.get(name)?.role;
+    if (role !== undefined && ofDocument !== undefined) {
+      return refused(`the document of Machine ${name} names role ${ofDocument}, and wins: change it there`);
+    }
+    const { assigned: _, ...rest } = entry.kept;
+    draft.keepHost({ ...rest, ...(role === undefined ? {} : { assigned: { role, by: author } }) });
+    return { kind: 'done', view: viewOf(name) };
+  };
+
+export const rebootHost =
+  (name: string): Act<Host> =>
+  (draft, { author }) => {
+    const entry = draft.hosts.get(name);
+    if (entry === undefined) return noHost(name);
+    if (!reachable(entry)) return refused(`${name} is ${entry.kept.state}: its agent cannot be asked to reboot it`);
+    const careful = claimants(draft, name).filter((vm) => draft.vms.get(vm)?.instances === 'at-most-one');
+    if (careful.length > 0) {
+      return refused(`${name} has VMs that may be there once only (${careful.join(', ')}): drain it first, then reboot it`);
+    }
+    const command = issueCommand(draft, entry, {
+      command: 'host.reboot',
+      args: { reason: `asked by ${author}`.slice(0, 256) },
+      reason: 'asked for',
+      author,
+    });
+    return { kind: 'done', view: viewOf(name), command: command.id, notes: [`command ${command.id} was sent to ${name}`] };
+  };

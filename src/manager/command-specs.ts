@@ -1,0 +1,26 @@
+import type { AgentCommandName } from './protocol.ts';
+
+interface CommandSpec {
+  /** How long the agent may wait before it begins. */
+  readonly withinMs: number;
+  /** Without an answer for so long it has expired: then only a new session tells what became of it. */
+  readonly answerMs: number;
+  /** It may bring a domain to life: it carries a nonce, and until it is answered nothing proves that there is none. */
+  readonly starts?: boolean;
+}
+
+/** Fetching an image over a slow network is in `answerMs`, and what a guest takes to shut down. */
+export const commandSpecs: Readonly<Record<AgentCommandName, CommandSpec>> = {
+  'vm.create': { withinMs: 60_000, answerMs: 900_000, starts: true },
+  'vm.shutdown': { withinMs: 60_000, answerMs: 300_000 },
+  'vm.destroy': { withinMs: 60_000, answerMs: 180_000 },
+  'vm.reboot': { withinMs: 60_000, answerMs: 300_000, starts: true },
+  'vm.pause': { withinMs: 30_000, answerMs: 90_000 },
+  'vm.unpause': { withinMs: 30_000, answerMs: 90_000 },
+  'vm.migrate': { withinMs: 60_000, answerMs: 900_000, starts: true },
+  'vm.console': { withinMs: 15_000, answerMs: 30_000 },
+  'image.fetch': { withinMs: 300_000, answerMs: 1_200_000 },
+  'network.up': { withinMs: 60_000, answerMs: 180_000 },
+  'network.down': { withinMs: 60_000, answerMs: 180_000 },
+  'host.reboot': { withinMs: 60_000, answerMs: 180_000 },
+};

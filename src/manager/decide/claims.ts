@@ -1,0 +1,161 @@
+import type { Claim, DeathProof } from '../../model/vm.ts';
+import type { Draft } from '../draft.ts';
+import type { DomainReport } from '../protocol.ts';
+import type { HostEntry, KeptVm } from '../state.ts';
+import { endClaim } from './claim-end.ts';
+import { settleMove } from './migration.ts';
+
+/** Ends each claim that is proved to be over, and takes over what agents say of the others. */
+export function tendClaims(draft: Draft): void {
+  for (const [name, vm] of draft.vms) if (vm.claims.length > 0) draft.guarded(`VM ${name}`, () => tendVm(draft, vm));
+}
+
+function tendVm(draft: Draft, vm: KeptVm): void {
+  for (const claim of vm.claims) {
+    const proof = deathProof(draft, vm, claim);
+    const current = draft.vms.get(vm.name);
+    if (proof !== undefined && current !== undefined) {
+      const failure = neverThere(draft, vm, claim, proof);
+      endClaim(draft, current, claim, proof, failure === undefined ? {} : { failure });
+    }
+  }
+  const left = draft.vms.get(vm.name);
+  if (left === undefined || left.claims.length === 0) return;
+  if (left.move !== undefined) settleMove(draft, left);
+  else observe(draft, left);
+}
+
+/** The evidence that a claim is over. Silence is none. */
+export function deathProof(draft: Draft, vm: KeptVm, claim: Claim): DeathProof | undefined {
+  const newest = draft.world.newestBoot(claim.host);
+  if (newest !== undefined && newest.boot > claim.boot) return { kind: 'rebirth', boot: newest.boot };
+  const entry = draft.hosts.get(claim.host);
+  if (entry === undefined) return undefined;
+  const { dead } = entry.kept;
+  if (dead !== undefined && dead.boot >= claim.boot && dead.session >= claim.session) return dead.proof;
+  return absentByAgent(draft, vm, claim, entry);
+}
+
+function absentByAgent(draft: Draft, vm: KeptVm, claim: Claim, { kept, link }: HostEntry): DeathProof | undefined {
+  const { seen } = link;
+  if (seen === undefined || !link.agreed || !seen.settled || seen.session !== kept.session || seen.boot !== claim.boot) return undefined;
+  if (seen.domains.has(vm.name) || seen.domains.has(`${vm.name}--incoming`)) return undefined;
+  if (draft.hosts.get(claim.host)?.link.beat === undefined) return undefined;
+  if (vm.move !== undefined && mayStillMove(draft, vm.move, vm)) return undefined;
+  if (seen.session > claim.session || startIsAnswered(draft, vm, claim)) return { kind: 'agent', session: seen.session };
+  return undefined;
+}
+
+/** The source's agent is at it, or nobody knows: then what the target does not have yet it may have soon. */
+function mayStillMove(draft: Draft, move: NonNullable<KeptVm['move']>, vm: KeptVm): boolean {
+  if (draft.open.has(move.command)) return true;
+  const ended = draft.ended.get(move.command);
+  if (ended?.state !== 'expired' || !vm.claims.some(({ host }) => host === move.from)) return false;
+  const seen = draft.hosts.get(move.from)?.link.seen;
+  return seen === undefined || !seen.settled || seen.session <= ended.session;
+}
+
+/** In the session of the start itself a report proves something only after the agent has answered the start. */
+function startIsAnswered(draft: Draft, vm: KeptVm, claim: Claim): boolean {
+  for (const open of draft.open.values()) if (open.vm === vm.name && open.starts === true) return false;
+  const start = claim.command === undefined ? undefined : draft.ended.get(claim.command);
+  return start !== undefined && (start.state === 'done' || start.state === 'failed');
+}
+
+/** A start that its agent knows nothing of, or that left nothing behind, has failed. */
+function neverThere(draft: Draft, vm: KeptVm, claim: Claim, proof: DeathProof): string | undefined {
+  if (proof.kind !== 'agent' || vm.state !== 'starting' || vm.runningMs !== undefined) return undefined;
+  const start = claim.command === undefined ? undefined : (draft.ended.get(claim.command) ?? draft.open.get(claim.command));
+  if (start?.state === 'done') return 'its domain was gone right after its start';
+  return start?.state === 'failed' ? start.reason : undefined;
+}
+
+function observe(draft: Draft, vm: KeptVm): void {
+  const [claim] = vm.claims;
+  const entry = claim === undefined ? undefined : draft.hosts.get(claim.host);
+  if (claim === undefined || entry === undefined) return;
+  const { state } = entry.kept;
+  if (state === 'suspect' || state === 'fencing' || state === 'fenced') return loseSight(draft, vm, claim, entry);
+  const { seen } = entry.link;
+  if (seen === undefined || !entry.link.agreed || seen.session < claim.session) return;
+  const domain = seen.domains.get(vm.name);
+  if (domain !== undefined) seeDomain(draft, vm, claim, domain);
+}
+
+function loseSight(draft: Draft, vm: KeptVm, claim: Claim, { kept }: HostEntry): void {
+  const reason = `${claim.host} is ${kept.state}: ${kept.reason}`;
+  if (vm.state === 'lost') {
+    if (vm.reason !== reason && vm.givenUp !== true) draft.keepVm({ ...vm, reason });
+    return;
+  }
+  draft.keepVm({ ...vm, state: 'lost', reason, sinceMs: draft.now.wallMs });
+  const careful = vm.instances === 'at-most-one' && !draft.world.hasPower(claim.host);
+  const next = careful ? `it stays lost until ${claim.host} answers, boots anew, or a person confirms that it is dead` : undefined;
+  draft.tell(
+    'vm.lost',
+    careful ? 'error' : 'warning',
+    {
+      vm: vm.name,
+      environment: vm.environment,
+      host: claim.host,
+      reason,
+      ...(next === undefined ? {} : { next }),
+    },
+    claim.host,
+  );
+}
+
+function seeDomain(draft: Draft, vm: KeptVm, claim: Claim, domain: DomainReport): void {
+  if (domain.state === 'missing' || domain.state === 'dying') return;
+  const ended = domain.state === 'crashed' || domain.state === 'shutdown';
+  if (vm.stop !== undefined) {
+    if (vm.state !== 'stopping') draft.keepVm({ ...vm, state: 'stopping', reason: vm.stop.reason, sinceMs: draft.now.wallMs });
+    return;
+  }
+  if (ended) {
+    const reason = domain.state === 'crashed' ? 'its domain crashed' : 'its domain has shut down by itself';
+    draft.keepVm({ ...vm, stop: { how: 'destroy', reason, author: 'manager', sinceMs: draft.now.wallMs, failure: true, tries: 0 } });
+    return;
+  }
+  if (domain.state === 'starting') return;
+  seeRunning(draft, vm, claim, domain);
+}
+
+function seeRunning(draft: Draft, vm: KeptVm, claim: Claim, domain: DomainReport): void {
+  const { wallMs } = draft.now;
+  const { name, environment } = vm;
+  let next = vm;
+  if (vm.state !== 'running') {
+    const { givenUp, ...rest } = vm;
+    const back = vm.state === 'lost' ? ` again: ${claim.host} is back` : '';
+    next = { ...rest, state: 'running', reason: `runs on ${claim.host}${back}`, sinceMs: wallMs, runningMs: vm.runningMs ?? wallMs };
+    draft.tell(
+      'vm.running',
+      'info',
+      { vm: name, environment, reason: next.reason, ...(givenUp === true ? { wasGivenUp: true } : {}) },
+      claim.host,
+    );
+  }
+  if (domain.ready !== undefined && next.ready === undefined) {
+    const { address } = domain.ready;
+    next = { ...next, ready: { atMs: wallMs, ...(address === undefined ? {} : { address }) } };
+    draft.tell('vm.ready', 'info', { vm: name, environment, ...(address === undefined ? {} : { address }) }, claim.host);
+  }
+  const paused = domain.state === 'paused';
+  if ((next.paused === true) !== paused) next = { ...next, paused };
+  next = judgeRunning(draft, next);
+  if (next !== vm) draft.keepVm(next);
+}
+
+/** It may be late in saying that it is ready; running quietly for long, its failures are forgotten. */
+function judgeRunning(draft: Draft, vm: KeptVm): KeptVm {
+  const { wallMs } = draft.now;
+  const readySeconds = draft.world.objects.environments.get(vm.environment)?.readySeconds ?? 0;
+  const runs = wallMs - (vm.runningMs ?? wallMs);
+  if (readySeconds > 0 && vm.ready === undefined && vm.paused !== true && runs > readySeconds * 1000) {
+    const reason = `it did not say that it is ready within ${readySeconds} s of its start`;
+    return { ...vm, stop: { how: 'destroy', reason, author: 'manager', sinceMs: wallMs, failure: true, tries: 0 } };
+  }
+  const quiet = vm.failures.length > 0 && runs > draft.world.settings.failureQuietMs;
+  return quiet ? { ...vm, failures: [] } : vm;
+}

@@ -1,0 +1,122 @@
+import { commandSpecs } from '../command-specs.ts';
+import type { Draft } from '../draft.ts';
+import type { CommandState } from '../manager-control.ts';
+import type { AgentCommandArgs, AgentCommandName } from '../protocol.ts';
+import type { HostEntry, KeptCommand } from '../state.ts';
+
+const keptEnded = 2000;
+
+interface Issue<Name extends AgentCommandName> {
+  readonly command: Name;
+  readonly args: AgentCommandArgs<Name>;
+  readonly vm?: string;
+  readonly reason: string;
+  readonly author: string;
+}
+
+/** Makes a command for a host's agent. It is sent when it is durable, and where the agent is not here, when it is back. */
+export function issueCommand<Name extends AgentCommandName>(draft: Draft, entry: HostEntry, issue: Issue<Name>): KeptCommand {
+  const { kept, link } = entry;
+  const { wallMs } = draft.now;
+  const spec = commandSpecs[issue.command];
+  const command: KeptCommand = {
+    id: draft.world.newId(),
+    host: kept.name,
+    command: issue.command,
+    args: issue.args,
+    ...(issue.vm === undefined ? {} : { vm: issue.vm }),
+    state: 'queued',
+    reason: issue.reason,
+    author: issue.author,
+    createdMs: wallMs,
+    times: 0,
+    boot: kept.boot ?? 0,
+    session: kept.session,
+    expiresMs: wallMs + spec.answerMs,
+    withinMs: spec.withinMs,
+    ...(spec.starts === true ? { starts: true } : {}),
+  };
+  if (link.agreed) return publishCommand(draft, command, link.beat?.nonce);
+  draft.keepOpen(command);
+  return command;
+}
+
+function publishCommand(draft: Draft, command: KeptCommand, nonce: string | undefined): KeptCommand {
+  const { wallMs } = draft.now;
+  const sent: KeptCommand = {
+    ...command,
+    state: 'sent',
+    times: command.times + 1,
+    sentMs: command.sentMs ?? wallMs,
+    publishedMs: wallMs,
+  };
+  draft.keepOpen(sent);
+  draft.send({ kind: 'execute', command: sent, ...(nonce !== undefined && command.starts === true ? { nonce } : {}) });
+  return sent;
+}
+
+/** Sends what a host has open: all of it to an agent that has just agreed to its session. */
+export function sendOpenCommands(draft: Draft, entry: HostEntry, commands: readonly KeptCommand[]): void {
+  const { kept, link } = entry;
+  for (const command of commands) {
+    // Never published, so no agent can have begun it: it may be of this session as well.
+    const fresh = command.state === 'queued' && command.times === 0;
+    const current = fresh ? { ...command, boot: kept.boot ?? 0, session: kept.session } : command;
+    publishCommand(draft, current, link.beat?.nonce);
+  }
+}
+
+export function endCommand(draft: Draft, command: KeptCommand, state: CommandState, reason: string, result?: unknown): void {
+  draft.keepEnded({ ...command, state, reason, endedMs: draft.now.wallMs, ...(result === undefined ? {} : { result }) });
+  if (state === 'failed' || state === 'expired') {
+    const { id, vm } = command;
+    draft.tell(`command.${state}`, 'warning', { command: command.command, id, ...(vm === undefined ? {} : { vm }), reason }, command.host);
+  }
+}
+
+/** Expires, sends again what was not answered, and lets go of the oldest that ended. */
+export function tendCommands(draft: Draft): void {
+  const { wallMs } = draft.now;
+  for (const command of draft.open.values()) draft.guarded(`command ${command.id}`, () => tendCommand(draft, command, wallMs));
+  if (draft.ended.size <= keptEnded) return;
+  for (const id of [...draft.ended.keys()].slice(0, draft.ended.size - keptEnded)) draft.forgetCommand(id);
+}
+
+function tendCommand(draft: Draft, command: KeptCommand, wallMs: number): void {
+  const entry = draft.hosts.get(command.host);
+  if (entry === undefined) return endCommand(draft, command, 'failed', `there is no host ${command.host} any more`);
+  const { kept, link } = entry;
+  if ((kept.boot ?? 0) > command.boot && command.times > 0) {
+    return endCommand(draft, command, 'failed', `${command.host} has booted anew since (boot ${String(kept.boot)})`);
+  }
+  if (wallMs >= command.expiresMs) return expire(draft, command, entry);
+  const due = wallMs - (command.publishedMs ?? 0) >= draft.world.settings.resendMs;
+  const busy = link.seen?.busy.has(command.id) === true;
+  if (link.agreed && due && !busy && answers(draft, entry)) sendOpenCommands(draft, entry, [command]);
+}
+
+function expire(draft: Draft, command: KeptCommand, { kept, link }: HostEntry): void {
+  if (command.times === 0) return endCommand(draft, command, 'expired', `${command.host} did not come back in time; it was never sent`);
+  endCommand(draft, command, 'expired', `${command.host} did not answer in time; sent ${command.times} times`);
+  // Only an agreement after it says what became of it: until then its claim stands.
+  if (command.starts === true && kept.session === command.session && link.agreed) askAnew(draft, kept.name);
+}
+
+/** Makes the manager agree on a new session with this host's agent. */
+export function askAnew(draft: Draft, host: string): void {
+  const link = draft.hosts.get(host)?.link;
+  if (link === undefined) return;
+  const { sessionFor: _, ...rest } = link;
+  draft.setLink(host, { ...rest, agreed: false });
+}
+
+/** Whether its agent answers right now. */
+export function answers(draft: Draft, { link }: HostEntry): boolean {
+  const { monoMs } = draft.now;
+  return link.beat !== undefined && monoMs - link.beat.answeredMs < draft.world.settings.silentMs;
+}
+
+/** Online in the words of decisions: agreed with, and answering. */
+export function reachable({ kept, link }: HostEntry): boolean {
+  return (kept.state === 'online' || kept.state === 'joining') && link.agreed;
+}

@@ -1,0 +1,85 @@
+import type { HostBoot } from '../../model/host.ts';
+import type { Draft } from '../draft.ts';
+import { newLink } from '../state.ts';
+import type { HostEntry, KeptHost } from '../state.ts';
+import { answers } from './commands.ts';
+
+/** A machine that has said hello as a Dom0 is a host; a newer boot of it is a fresh one. */
+export function tendBoots(draft: Draft): void {
+  for (const name of draft.world.objects.machines.keys()) {
+    const boot = draft.world.newestBoot(name);
+    if (boot !== undefined) draft.guarded(`host ${name}`, () => hearBoot(draft, boot));
+  }
+  for (const [name, { kept }] of draft.hosts) {
+    if (draft.world.objects.machines.has(name)) continue;
+    const boot = draft.world.newestBoot(name);
+    if (boot !== undefined && boot.boot > (kept.boot ?? 0)) draft.guarded(`host ${name}`, () => hearBoot(draft, boot));
+  }
+}
+
+function hearBoot(draft: Draft, { machine, boot }: HostBoot): void {
+  const entry = draft.hosts.get(machine);
+  if ((entry?.kept.boot ?? 0) >= boot || draft.memory.unreadable.has(`host/${machine}`)) return;
+  const kept: KeptHost = {
+    name: machine,
+    session: entry?.kept.session ?? 0,
+    duty: entry?.kept.duty ?? 'active',
+    ...(entry?.kept.assigned === undefined ? {} : { assigned: entry.kept.assigned }),
+    roleReason: 'its agent was not heard yet',
+    networks: [],
+    boot,
+    state: 'new',
+    reason: `it has booted (boot ${boot}), and its agent was not heard yet`,
+    sinceMs: draft.now.wallMs,
+  };
+  const presence = entry?.link.presence;
+  draft.keepHost(kept);
+  // What arrived ahead of the boot itself is of this boot, if its number is.
+  draft.setLink(machine, { ...newLink(draft.now.monoMs), ...(presence?.boot === boot ? { presence } : {}) });
+}
+
+/** Silent, heard again, or brought up. */
+export function tendStates(draft: Draft): void {
+  for (const [name, entry] of draft.hosts) draft.guarded(`host ${name}`, () => tendState(draft, entry));
+}
+
+function tendState(draft: Draft, entry: HostEntry): void {
+  const { kept, link } = entry;
+  if (link.agreed && answers(draft, entry)) return heard(draft, entry);
+  const counted = kept.state === 'online' || kept.state === 'joining';
+  if (!counted || !draft.memory.bus.connected || draft.now.monoMs < draft.memory.stalledUntilMs) return;
+  if (silence(draft, entry) < draft.world.settings.silentMs) return;
+  const goodbye =
+    link.presence?.state === 'here' || link.presence === undefined ? '' : ` (${link.presence.state}: ${link.presence.reason})`;
+  const reason = `silent for ${Math.floor(silence(draft, entry) / 1000)} s${goodbye}`;
+  become(draft, kept, 'suspect', reason);
+  draft.tell('host.suspect', 'warning', { reason, boot: kept.boot }, kept.name);
+}
+
+/** Since when nothing was heard of it that counts. */
+export function silence(draft: Draft, { link }: HostEntry): number {
+  return draft.now.monoMs - Math.max(link.quietFromMs, link.beat?.answeredMs ?? 0);
+}
+
+function heard(draft: Draft, { kept, link }: HostEntry): void {
+  if (kept.state === 'online') return;
+  if (kept.state === 'fencing' && link.fence?.asking === true) return;
+  if (kept.state === 'fenced') {
+    draft.tell(
+      'host.online',
+      'error',
+      {
+        reason: 'its agent answers although the host was declared dead; what runs on it without a claim is destroyed first',
+        boot: kept.boot,
+      },
+      kept.name,
+    );
+    return become(draft, kept, 'joining', 'its agent answers although it was declared dead');
+  }
+  if (kept.state === 'joining') return;
+  become(draft, kept, 'joining', kept.state === 'new' ? 'its agent is here' : 'its agent answers again');
+}
+
+export function become(draft: Draft, kept: KeptHost, state: KeptHost['state'], reason: string): void {
+  draft.keepHost({ ...kept, state, reason, sinceMs: draft.now.wallMs });
+}

@@ -1,0 +1,95 @@
+import type { Draft } from '../draft.ts';
+import type { KeptVm } from '../state.ts';
+import { issueCommand, reachable } from './commands.ts';
+
+/** Claims on both hosts are durable before the source is told to send it. */
+export function startMove(draft: Draft, vm: KeptVm, to: string, reason: string, author: string): string | undefined {
+  const [source] = vm.claims;
+  const from = source === undefined ? undefined : draft.hosts.get(source.host);
+  const target = draft.hosts.get(to);
+  if (source === undefined || from === undefined || target?.kept.boot === undefined)
+    return `${vm.name} runs nowhere, or there is no host ${to}`;
+  if (!reachable(from) || !reachable(target)) return `both ${source.host} and ${to} have to be online`;
+  const address = target.link.facts?.address;
+  if (address === undefined) return `the agent of ${to} does not say at which address it takes VMs`;
+  const { migrateSeconds } = draft.world.settings;
+  const command = issueCommand(draft, from, {
+    command: 'vm.migrate',
+    args: { vm: vm.name, to: address, timeoutSeconds: migrateSeconds },
+    vm: vm.name,
+    reason,
+    author,
+  });
+  const seq = vm.seq + 1;
+  const { boot } = target.kept;
+  const claim = { host: to, boot, session: target.kept.session, seq, takenMs: draft.now.wallMs, command: command.id };
+  draft.keepVm({
+    ...vm,
+    seq,
+    claims: [source, claim],
+    state: 'migrating',
+    reason: `moves from ${source.host} to ${to}: ${reason}`,
+    sinceMs: draft.now.wallMs,
+    move: { from: source.host, to, command: command.id },
+  });
+  return undefined;
+}
+
+/** While it moves nothing is decided; once the source has answered, the reports of both hosts say where it is. */
+export function settleMove(draft: Draft, vm: KeptVm): void {
+  const { move } = vm;
+  if (move === undefined || draft.open.has(move.command)) return;
+  const outcome = draft.ended.get(move.command);
+  const { move: _, ...rest } = vm;
+  if (vm.claims.length > 1) return watchBoth(draft, vm);
+  const [claim] = vm.claims;
+  const settled: KeptVm = { ...rest, sinceMs: draft.now.wallMs };
+  if (claim?.host === move.to) {
+    draft.keepVm({ ...settled, state: 'starting', reason: `moved to ${move.to}` });
+    draft.tell('vm.moved', 'info', { vm: vm.name, environment: vm.environment, from: move.from, to: move.to, how: 'migrated' }, move.to);
+    return;
+  }
+  const reason = `it could not be migrated to ${move.to}: ${outcome?.reason ?? 'nobody knows why'}`;
+  draft.keepVm({ ...settled, noMigration: true, state: 'starting', reason });
+  draft.tell('vm.failed', 'warning', { vm: vm.name, environment: vm.environment, reason, stays: move.from }, move.from);
+}
+
+/** Its command has ended and both claims stand: both hosts are asked; if both have the domain, the older claim is right. */
+function watchBoth(draft: Draft, vm: KeptVm): void {
+  const there = vm.claims.map(({ host }) => {
+    const entry = draft.hosts.get(host);
+    const seen = entry?.link.agreed === true ? entry.link.seen : undefined;
+    const state = seen?.settled === true ? seen.domains.get(vm.name)?.state : undefined;
+    return state === 'running' || state === 'paused';
+  });
+  const [, target] = vm.claims;
+  if (!there.every(Boolean) || target === undefined) return;
+  const entry = draft.hosts.get(target.host);
+  if (entry === undefined || stopIsOpen(draft, vm.name, target.host)) return;
+  draft.tellOnce(
+    `both ${vm.name}`,
+    60_000,
+    'vm.error',
+    'error',
+    {
+      vm: vm.name,
+      environment: vm.environment,
+      reason: `its migration left a domain on both hosts; that on ${target.host} is destroyed`,
+    },
+    target.host,
+  );
+  issueCommand(draft, entry, {
+    command: 'vm.destroy',
+    args: { vm: vm.name },
+    vm: vm.name,
+    reason: 'its migration left two',
+    author: 'manager',
+  });
+}
+
+export function stopIsOpen(draft: Draft, vm: string, host: string): boolean {
+  for (const command of draft.open.values()) {
+    if (command.vm === vm && command.host === host && (command.command === 'vm.destroy' || command.command === 'vm.shutdown')) return true;
+  }
+  return false;
+}

@@ -1,0 +1,64 @@
+import { effectiveLabels } from '../roles/host-groups.ts';
+import type { PlacedVm, PlacementHost, WaitingVm } from '../placement/placement.ts';
+import type { Draft } from '../draft.ts';
+import type { KeptVm } from '../state.ts';
+import { bridgesOf } from './bring-up.ts';
+import { reachable } from './commands.ts';
+
+/** The hosts as placement sees them: each with what it runs, and what it may still be running. */
+export function placementHosts(draft: Draft): PlacementHost[] {
+  const placed = placedByHost(draft);
+  const { machines, roles } = draft.world.objects;
+  return Array.from(draft.hosts.values(), (entry): PlacementHost => {
+    const { kept, link } = entry;
+    const role = kept.role === undefined ? undefined : roles.get(kept.role);
+    const isHere = kept.state !== 'online' || reachable(entry);
+    const host = {
+      name: kept.name,
+      state: isHere ? kept.state : 'joining',
+      reason: isHere ? kept.reason : 'its agent has not agreed to a session yet',
+      duty: kept.duty,
+      bridges: bridgesOf(entry),
+      role,
+      labels: effectiveLabels(machines.get(kept.name) ?? { labels: {} }, role),
+      vms: placed.get(kept.name) ?? [],
+    } as const;
+    const { facts } = link;
+    if (facts === undefined) return host;
+    const { memoryMib, freeMib, cpus } = facts;
+    return Object.assign(host, { capacity: { memoryMib, freeMib, cpus } });
+  });
+}
+
+function placedByHost(draft: Draft): ReadonlyMap<string, PlacedVm[]> {
+  const placed = new Map<string, PlacedVm[]>();
+  for (const { name, environment, memoryMib, vcpus, claims } of draft.vms.values()) {
+    for (const { host } of claims) {
+      const counted = draft.hosts.get(host)?.link.factsCount?.has(name) === true;
+      const list = placed.get(host) ?? [];
+      list.push({ name, environment, memoryMib, vcpus, counted });
+      placed.set(host, list);
+    }
+  }
+  return placed;
+}
+
+export function waitingVm(vm: KeptVm): WaitingVm {
+  const avoid = avoided(vm);
+  const last = vm.ended?.host;
+  return {
+    name: vm.name,
+    environment: vm.environment,
+    ...(avoid.length === 0 ? {} : { avoid }),
+    ...(last === undefined ? {} : { last }),
+  };
+}
+
+/** Where it failed twice it is not tried again. */
+export function avoided(vm: KeptVm): NonNullable<WaitingVm['avoid']>[number][] {
+  const byHost = Map.groupBy(vm.failures, ({ host }) => host);
+  return [...byHost].flatMap(([host, failures]) => {
+    if (failures.length < 2) return [];
+    return [{ host, reason: `it failed there ${failures.length} times: ${failures.at(-1)?.reason ?? ''}`, never: true }];
+  });
+}

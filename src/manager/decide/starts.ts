@@ -1,0 +1,147 @@
+import type { VmEnvironment } from '../../model/vm-environment.ts';
+import { placeVms } from '../placement/placement.ts';
+import type { Place } from '../placement/placement.ts';
+import type { Draft } from '../draft.ts';
+import type { KeptVm } from '../state.ts';
+import { giveIn } from './claim-end.ts';
+import { issueCommand, reachable } from './commands.ts';
+import { cardsFor, takenCards } from './new-vm.ts';
+import type { TakenCards } from './new-vm.ts';
+import { avoided, placementHosts, waitingVm } from './placing.ts';
+import { holdReason } from './storm.ts';
+import { hostsSeenWith } from './strays.ts';
+import { isPaused } from './wanted.ts';
+
+/** Where nothing has changed, those that wait are looked at so seldom. */
+const againMs = 10_000;
+
+/** Finds a place for each VM that waits, and starts it there: the claim is durable before the command is sent. */
+export function tendStarts(draft: Draft): void {
+  const waiting = [...draft.vms.values()].filter((vm) => vm.claims.length === 0 && isStartable(draft, vm));
+  const refusals = new Map([...draft.memory.refusals].filter(([name]) => (draft.vms.get(name)?.claims.length ?? 1) === 0));
+  if (refusals.size !== draft.memory.refusals.size) draft.remember({ refusals });
+  if (waiting.length === 0 || !isWorthwhile(draft)) return;
+  const { places } = placeVms({
+    hosts: placementHosts(draft),
+    environments: draft.world.objects.listed.environments,
+    vms: waiting.map(waitingVm),
+  });
+  const taken = takenCards(draft.vms.values());
+  for (const place of places) draft.guarded(`VM ${place.vm}`, () => follow(draft, place, taken));
+  const { hosts, vms } = draft;
+  draft.remember({ placed: { atMs: draft.now.monoMs, of: [hosts, vms, draft.world.objects] } });
+}
+
+/** The maps are replaced when anything in them changes. */
+function isWorthwhile(draft: Draft): boolean {
+  const { atMs, of } = draft.memory.placed;
+  const [hosts, vms, objects] = of;
+  const same = hosts === draft.hosts && vms === draft.vms && objects === draft.world.objects;
+  return !same || draft.now.monoMs - atMs >= againMs;
+}
+
+function isStartable(draft: Draft, vm: KeptVm): boolean {
+  if (vm.state !== 'waiting' && vm.state !== 'recovering') return false;
+  const environment = draft.world.objects.environments.get(vm.environment);
+  if (environment === undefined || environment.instances !== vm.instances) return false;
+  const reason = whyNotYet(draft, vm, environment);
+  if (reason === undefined) return true;
+  if (vm.reason !== reason) draft.keepVm({ ...vm, reason });
+  return false;
+}
+
+function whyNotYet(draft: Draft, vm: KeptVm, environment: VmEnvironment): string | undefined {
+  if (isPaused(environment, draft.environments.get(environment.name))) return `Environment ${environment.name} is paused`;
+  const hold = holdReason(draft);
+  const byDeath = vm.state === 'recovering' && vm.ended !== undefined && vm.ended.proof.kind !== 'agent';
+  if (hold !== undefined && byDeath) return `it may start again, and waits for the hold to end: ${hold.reason}`;
+  if (vm.retryMs !== undefined && draft.now.wallMs < vm.retryMs) return 'it starts again in a moment';
+  if (vm.instances !== 'at-most-one') return undefined;
+  const seen = hostsSeenWith(draft, vm.name);
+  return seen.length === 0 ? undefined : `a domain of this name is on ${seen.join(', ')}: it has to be gone first`;
+}
+
+function follow(draft: Draft, place: Place, taken: TakenCards): void {
+  const vm = draft.vms.get(place.vm);
+  const environment = vm === undefined ? undefined : draft.world.objects.environments.get(vm.environment);
+  if (vm === undefined || environment === undefined) return;
+  const about = { vm: vm.name, environment: vm.environment, reason: place.reason, reasons: place.reasons };
+  if (place.kind === 'none') {
+    draft.steps.push({ action: 'wait', ...about });
+    draft.remember({ refusals: new Map(draft.memory.refusals).set(vm.name, place.reasons) });
+    if (isHopeless(draft, vm, place)) return giveIn(draft, vm, 'it failed, and nowhere else it can go');
+    return wait(draft, vm, place.reason);
+  }
+  draft.steps.push({ action: 'start', host: place.host, ...about });
+  const problem = start(draft, vm, environment, place, taken);
+  if (problem !== undefined) wait(draft, vm, problem);
+}
+
+/** Only the hosts where it failed could take it. */
+function isHopeless(draft: Draft, vm: KeptVm, place: Place): boolean {
+  const failedOn = avoided(vm).filter(({ host }) => draft.hosts.get(host)?.kept.state === 'online');
+  if (failedOn.length === 0 || place.kind !== 'none') return false;
+  const { avoid: _, ...free } = waitingVm(vm);
+  const again = placeVms({ hosts: placementHosts(draft), environments: draft.world.objects.listed.environments, vms: [free] });
+  return again.places[0]?.kind === 'host';
+}
+
+function wait(draft: Draft, vm: KeptVm, reason: string): void {
+  if (vm.state === 'waiting' && vm.reason === reason) return;
+  draft.keepVm({ ...vm, state: 'waiting', reason, sinceMs: vm.state === 'waiting' ? vm.sinceMs : draft.now.wallMs });
+}
+
+/** @returns why it cannot start */
+function start(
+  draft: Draft,
+  vm: KeptVm,
+  environment: VmEnvironment,
+  place: Place & { kind: 'host' },
+  taken: TakenCards,
+): string | undefined {
+  const entry = draft.hosts.get(place.host);
+  if (entry?.kept.boot === undefined || !reachable(entry)) return `${place.host} has gone in the meantime`;
+  const image = draft.world.resolveImage(environment.image);
+  if (image.kind === 'missing') return `there is no image for it: ${image.reason}`;
+  const cards = cardsFor(vm, environment.networks, taken);
+  if (cards.kind === 'none') return cards.reason;
+  const { boot, session, name: host } = entry.kept;
+  const seq = vm.seq + 1;
+  const { memoryMib, vcpus, readySeconds } = environment;
+  const { retryMs: _, ...rest } = vm;
+  const next: KeptVm = {
+    ...rest,
+    seq,
+    memoryMib,
+    vcpus,
+    image: image.ref,
+    cards: cards.cards,
+    state: 'starting',
+    sinceMs: draft.now.wallMs,
+  };
+  const rendered = draft.world.renderDomain(next, environment, host);
+  if ('problem' in rendered) {
+    draft.tellOnce(`render ${vm.environment}`, 300_000, 'vm.failed', 'error', {
+      vm: vm.name,
+      environment: vm.environment,
+      reason: rendered.problem,
+    });
+    return `its xl.cfg cannot be made: ${rendered.problem}`;
+  }
+  for (const { mac, address, bridge, vlan } of cards.cards) {
+    taken.macs.add(mac);
+    taken.addresses.add(`${bridge}/${vlan ?? ''}/${address}`);
+  }
+  const reason = `starts on ${host}: ${place.reason}`;
+  const command = issueCommand(draft, entry, {
+    command: 'vm.create',
+    args: { vm: vm.name, uuid: vm.uuid, claim: seq, config: rendered.config, image: image.ref, files: [...image.files], readySeconds },
+    vm: vm.name,
+    reason: place.reason,
+    author: 'manager',
+  });
+  const claim = { host, boot, session, seq, takenMs: draft.now.wallMs, command: command.id };
+  draft.keepVm({ ...next, claims: [claim], reason });
+  draft.tell('vm.starting', 'info', { vm: vm.name, environment: vm.environment, image: image.ref, claim: seq, reason: place.reason }, host);
+  return undefined;
+}

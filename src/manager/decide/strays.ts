@@ -1,0 +1,59 @@
+import type { Draft } from '../draft.ts';
+import type { DomainReport } from '../protocol.ts';
+import type { HostEntry } from '../state.ts';
+import { issueCommand, reachable } from './commands.ts';
+import { stopIsOpen } from './migration.ts';
+
+const againMs = 24 * 3_600_000;
+
+/**
+ * Domains without a claim. One of our own VMs must not be there: it is destroyed before anything else, those that may be there once
+ * first. One that nobody knows is told, and left alone.
+ */
+export function tendStrays(draft: Draft): void {
+  for (const [name, entry] of draft.hosts) {
+    const { seen } = entry.link;
+    if (seen === undefined || !reachable(entry) || seen.session !== entry.kept.session) continue;
+    draft.guarded(`domains of ${name}`, () => lookAt(draft, entry, seen.domains));
+  }
+}
+
+function lookAt(draft: Draft, entry: HostEntry, domains: ReadonlyMap<string, DomainReport>): void {
+  const host = entry.kept.name;
+  const ours: string[] = [];
+  for (const [name, domain] of domains) {
+    if (name === 'Domain-0' || domain.state === 'missing' || domain.state === 'dying') continue;
+    const vm = draft.vms.get(name) ?? draft.vms.get(name.replace(/--(?:incoming|migratedaway)$/, ''));
+    if (vm === undefined) {
+      draft.tellOnce(
+        `unknown ${host} ${name}`,
+        againMs,
+        'vm.unknown-domain',
+        'warning',
+        {
+          vm: name,
+          reason: `${host} has a domain ${name} that no VM is known for; it is left alone`,
+        },
+        host,
+      );
+    } else if (!vm.claims.some((claim) => claim.host === host)) ours.push(vm.name);
+  }
+  const first = ours.filter((name) => draft.vms.get(name)?.instances === 'at-most-one');
+  for (const name of [...first, ...ours.filter((each) => !first.includes(each))]) destroyStray(draft, entry, name);
+}
+
+function destroyStray(draft: Draft, entry: HostEntry, name: string): void {
+  const host = entry.kept.name;
+  if (stopIsOpen(draft, name, host)) return;
+  const reason = `${host} has a domain of ${name} that it has no claim for; it is destroyed there`;
+  const environment = draft.vms.get(name)?.environment;
+  draft.tell('vm.error', 'error', { vm: name, environment, host, reason }, host);
+  issueCommand(draft, entry, { command: 'vm.destroy', args: { vm: name }, vm: name, reason, author: 'manager' });
+}
+
+/** Hosts that have a domain of this VM as far as they said last, with or without a claim. */
+export function hostsSeenWith(draft: Draft, vm: string): readonly string[] {
+  const hosts: string[] = [];
+  for (const [name, { link }] of draft.hosts) if (link.seen?.domains.has(vm) === true) hosts.push(name);
+  return hosts;
+}

@@ -1,0 +1,112 @@
+import { askAnew } from '../decide/commands.ts';
+import type { Draft } from '../draft.ts';
+import type { AgentMessageOf } from '../protocol.ts';
+import type { DomainsSeen, HostEntry } from '../state.ts';
+
+/** Whether the message changes what is known, so that it is worth deciding anew at once. */
+export type Heard = 'news' | 'nothing-new';
+
+interface Arrival {
+  readonly atMs: number;
+  readonly wallMs: number;
+  readonly beatMs?: number;
+}
+
+/** An agent's account of itself: the answer to a session or a beat, or unasked when its domains changed. */
+export function hearControlVal(draft: Draft, entry: HostEntry, message: AgentMessageOf<'CONTROLVAL'>, arrival: Arrival): Heard {
+  const { kept } = entry;
+  const host = kept.name;
+  if (message.boot !== kept.boot) {
+    draft.tellOnce(
+      `boot ${host}`,
+      60_000,
+      'agent.refused',
+      'warning',
+      {
+        reason: `it speaks as of boot ${message.boot}, and the newest that said hello is ${kept.boot ?? 'none'}; ignored`,
+      },
+      host,
+    );
+    return 'nothing-new';
+  }
+  if (message.session > kept.session) return raise(draft, entry, message.session);
+  const late = kept.state === 'fenced' && entry.link.beat === undefined && !isAfterDeath(entry, arrival.beatMs);
+  if (late) return 'nothing-new';
+  hearBeat(draft, host, message.nonce, arrival);
+  if (message.session < kept.session) {
+    // It missed the session: it is asked again, and what it says of its domains counts for nothing until it agrees.
+    if (entry.link.agreed) draft.changeLink(host, { agreed: false, askedMs: 0 });
+    return 'news';
+  }
+  const agreedNow = !entry.link.agreed && message.action === 'session';
+  const ruled = entry.link.agreed || agreedNow;
+  if (agreedNow) draft.changeLink(host, { agreed: true, quietFromMs: arrival.atMs });
+  if (message.facts !== undefined) {
+    draft.changeLink(host, { facts: message.facts, factsCount: new Set(message.domains.map(({ name }) => name)) });
+  }
+  if (!ruled) return 'nothing-new';
+  const before = draft.hosts.get(host)?.link.seen;
+  const seen = seenOf(message, arrival.atMs);
+  draft.changeLink(host, { seen });
+  const silentBefore = entry.kept.state !== 'online';
+  return agreedNow || silentBefore || message.facts !== undefined || !sameDomains(before, seen) ? 'news' : 'nothing-new';
+}
+
+/** What a dead host sent before it died may still arrive: only a beat that was published after its death tells that it lives. */
+function isAfterDeath({ link }: HostEntry, beatMs: number | undefined): boolean {
+  return beatMs !== undefined && beatMs >= link.quietFromMs;
+}
+
+function hearBeat(draft: Draft, host: string, nonce: string | undefined, { atMs, wallMs, beatMs }: Arrival): void {
+  if (nonce === undefined || beatMs === undefined) return;
+  const before = draft.hosts.get(host)?.link.beat;
+  if (before !== undefined && before.publishedMs > beatMs) return;
+  draft.changeLink(host, { beat: { nonce, publishedMs: beatMs, answeredMs: atMs }, heardWallMs: wallMs });
+}
+
+/** Another manager has ruled it, or our database is an older copy: we go above. */
+function raise(draft: Draft, { kept }: HostEntry, session: number): Heard {
+  draft.changeHost(kept.name, { session });
+  askAnew(draft, kept.name);
+  draft.changeLink(kept.name, { askedMs: 0 });
+  return 'news';
+}
+
+function seenOf(message: AgentMessageOf<'CONTROLVAL'>, monoMs: number): DomainsSeen {
+  return {
+    boot: message.boot,
+    session: message.session,
+    settled: message.settled,
+    monoMs,
+    domains: new Map(message.domains.map((domain) => [domain.name, domain])),
+    busy: new Set(message.busy),
+  };
+}
+
+function sameDomains(before: DomainsSeen | undefined, now: DomainsSeen): boolean {
+  if (before === undefined || before.settled !== now.settled || before.domains.size !== now.domains.size) return false;
+  if (before.busy.size !== now.busy.size || before.session !== now.session) return false;
+  for (const [name, domain] of now.domains) {
+    const earlier = before.domains.get(name);
+    if (earlier === undefined || earlier.state !== domain.state || earlier.claim !== domain.claim || earlier.domid !== domain.domid)
+      return false;
+    if (earlier.ready?.address !== domain.ready?.address || (earlier.ready === undefined) !== (domain.ready === undefined)) return false;
+  }
+  return true;
+}
+
+export function hearControlErr(draft: Draft, entry: HostEntry, message: AgentMessageOf<'CONTROLERR'>): Heard {
+  const { kept } = entry;
+  if (message.boot === kept.boot && message.session > kept.session) return raise(draft, entry, message.session);
+  draft.tellOnce(
+    `controlerr ${kept.name} ${message.code}`,
+    60_000,
+    'agent.refused',
+    'warning',
+    {
+      reason: `its agent refuses ${message.action}: ${message.reason} (${message.code})`,
+    },
+    kept.name,
+  );
+  return 'nothing-new';
+}

@@ -1,0 +1,85 @@
+import { endCommand } from '../decide/commands.ts';
+import { endClaim } from '../decide/claim-end.ts';
+import type { Draft } from '../draft.ts';
+import type { AgentMessageOf, ExecErrCode } from '../protocol.ts';
+import type { HostEntry, KeptCommand } from '../state.ts';
+import type { Heard } from './control-answers.ts';
+
+/** Refusals that an agent gives before it takes a command into its record: another copy of it might still be taken. */
+const notRecorded: ReadonlySet<ExecErrCode> = new Set(['stale', 'busy', 'expired', 'wrong-boot', 'wrong-session']);
+
+/** @returns `foreign` where it answers nothing that we asked of this host. */
+export function hearExecVal(draft: Draft, entry: HostEntry, message: AgentMessageOf<'EXECVAL'>): Heard | 'foreign' {
+  const command = answered(draft, entry, message.reply);
+  if (command === undefined) return known(draft, entry, message.reply);
+  doubt(draft, entry);
+  endCommand(draft, command, 'done', message.repeated ? 'done; answered from its record' : 'done', message.result);
+  const result = message.result;
+  if (typeof result === 'object' && result !== null && 'domain' in result && result.domain === 'absent')
+    wordOfAbsence(draft, entry, command);
+  return 'news';
+}
+
+export function hearExecErr(draft: Draft, entry: HostEntry, message: AgentMessageOf<'EXECERR'>): Heard | 'foreign' {
+  const command = answered(draft, entry, message.reply);
+  if (command === undefined) return known(draft, entry, message.reply);
+  if (!isFinal(message, command)) return 'nothing-new';
+  doubt(draft, entry);
+  endCommand(draft, command, message.code === 'cancelled' ? 'cancelled' : 'failed', `${String(message.code)}: ${message.reason}`);
+  const neverBegun = message.code === 'wrong-session' || message.code === 'wrong-boot' || notRecorded.has(message.code);
+  if (message.domain === 'absent' || (neverBegun && command.command === 'vm.create' && message.domain !== 'present'))
+    wordOfAbsence(draft, entry, command, message);
+  return 'news';
+}
+
+function isFinal({ code, repeated, session }: AgentMessageOf<'EXECERR'>, command: KeptCommand): boolean {
+  if (!notRecorded.has(code) || repeated) return true;
+  if (code === 'wrong-session') return session > command.session;
+  return command.times <= 1;
+}
+
+function answered(draft: Draft, { kept }: HostEntry, id: string): KeptCommand | undefined {
+  const command = draft.open.get(id);
+  return command?.host === kept.name && command.times > 0 ? command : undefined;
+}
+
+function known(draft: Draft, { kept }: HostEntry, id: string): Heard | 'foreign' {
+  return draft.ended.get(id)?.host === kept.name ? 'nothing-new' : 'foreign';
+}
+
+/** What was reported before the answer says nothing about the time after it. */
+function doubt(draft: Draft, { kept }: HostEntry): void {
+  const seen = draft.hosts.get(kept.name)?.link.seen;
+  if (seen !== undefined) draft.changeLink(kept.name, { seen: { ...seen, settled: false } });
+}
+
+/** The agent's word that the domain is not there ends the claim, unless a start of it is still unanswered. */
+function wordOfAbsence(draft: Draft, { kept }: HostEntry, command: KeptCommand, failure?: AgentMessageOf<'EXECERR'>): void {
+  const vm = command.vm === undefined ? undefined : draft.vms.get(command.vm);
+  const claim = vm?.claims.find(({ host }) => host === kept.name);
+  if (vm === undefined || claim === undefined || vm.move !== undefined) return;
+  if (command.boot !== claim.boot || command.session < claim.session) return;
+  if (command.command === 'vm.create' ? claim.command !== command.id : startIsOpen(draft, vm.name)) return;
+  forgetDomain(draft, kept.name, vm.name);
+  const failed = command.command === 'vm.create' && failure !== undefined && !notRecorded.has(failure.code);
+  endClaim(
+    draft,
+    vm,
+    claim,
+    { kind: 'agent', session: kept.session },
+    failed ? { failure: `${String(failure.code)}: ${failure.reason}` } : {},
+  );
+}
+
+function forgetDomain(draft: Draft, host: string, vm: string): void {
+  const seen = draft.hosts.get(host)?.link.seen;
+  if (seen?.domains.has(vm) !== true) return;
+  const domains = new Map(seen.domains);
+  domains.delete(vm);
+  draft.changeLink(host, { seen: { ...seen, domains } });
+}
+
+export function startIsOpen(draft: Draft, vm: string): boolean {
+  for (const command of draft.open.values()) if (command.vm === vm && command.starts === true) return true;
+  return false;
+}

@@ -1,0 +1,163 @@
+import { BusError } from '../../bus/bus.ts';
+import type { Bus, BusMessage, BusSubscription } from '../../bus/bus.ts';
+import type { Clock } from '../../clock.ts';
+import type { Log } from '../../log.ts';
+import type { Sending } from '../draft.ts';
+import { decodeAgentMessage, decodePresence } from '../hear/decode.ts';
+import type { Input } from '../hear/input.ts';
+import { topics } from '../protocol.ts';
+import type { ManagerMessage, Presence } from '../protocol.ts';
+
+/** Of one agent, messages a second, and how many may come at once. */
+const rate = 200;
+const burst = 1000;
+const keptBeats = 4;
+
+interface Bucket {
+  tokens: number;
+  atMs: number;
+}
+
+/** The way from and to agents: what is no message of the protocol ends here, told with its agent's name. */
+export class AgentLink {
+  readonly #bus: Bus;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #take: (input: Input) => void;
+  readonly #failed: (command: string, reason: string) => void;
+  readonly #subscriptions: BusSubscription[] = [];
+  readonly #buckets = new Map<string, Bucket>();
+  readonly #beats = new Map<string, number>();
+  /** The newest of each, kept also while another manager leads. */
+  readonly presences = new Map<string, Presence>();
+  #closed = false;
+
+  constructor(
+    parts: { readonly bus: Bus; readonly clock: Clock; readonly log: Log },
+    take: (input: Input) => void,
+    failed: (command: string, reason: string) => void,
+  ) {
+    this.#bus = parts.bus;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#take = take;
+    this.#failed = failed;
+  }
+
+  async open(): Promise<void> {
+    await this.#subscribe(topics.everyPresence, (message) => this.#hearPresence(message));
+    await this.#subscribe(topics.everyAgentOut, (message) => this.#hearMessage(message));
+  }
+
+  async #subscribe(filter: string, listener: (message: BusMessage) => void): Promise<void> {
+    const subscription = await this.#bus.subscribe(filter, listener);
+    if (this.#closed) await subscription.close();
+    else this.#subscriptions.push(subscription);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.allSettled(this.#subscriptions.map((subscription) => subscription.close()));
+  }
+
+  beat(manager: string, id: string, nonce: string): void {
+    this.#beats.set(nonce, this.#clock.monotonic());
+    for (const old of [...this.#beats.keys()].slice(0, -keptBeats)) this.#beats.delete(old);
+    this.#publish(topics.group('all'), { v: 1, kind: 'CONTROL', id, action: 'beat', nonce, manager });
+  }
+
+  send(sending: Sending): void {
+    if (sending.kind === 'message') {
+      this.#publish(topics.toAgent(sending.host), sending.message);
+      return;
+    }
+    const { id, host, command, args, boot, session, withinMs } = sending.command;
+    const { nonce } = sending;
+    const message = {
+      v: 1,
+      kind: 'EXECUTE',
+      id,
+      command,
+      args,
+      boot,
+      session,
+      withinMs,
+      ...(nonce === undefined ? {} : { nonce }),
+    } as const;
+    this.#publish(topics.toAgent(host), message, (reason) => this.#failed(id, reason));
+  }
+
+  presence(manager: string, state: 'leading' | 'standby' | 'left', reason: string): void {
+    const payload = encode({ v: 1, kind: 'PRESENCE', manager, state, reason });
+    this.#bus.publish(topics.manager(manager), payload, { qos: 1, retain: true }).catch((error: unknown) => this.#lost('presence', error));
+  }
+
+  #publish(topic: string, message: ManagerMessage, failed?: (reason: string) => void): void {
+    this.#bus.publish(topic, encode(message), { qos: 1 }).catch((error: unknown) => {
+      this.#lost(message.kind, error);
+      const final = error instanceof BusError && (error.code === 'too-large' || error.code === 'refused');
+      if (final) failed?.(`the bus did not take it: ${error.message}`);
+    });
+  }
+
+  /** What is not delivered now is sent again: commands at their next turn, sessions and beats by themselves. */
+  #lost(what: string, cause: unknown): void {
+    if (!this.#closed)
+      this.#log.warn({ what, error: cause instanceof Error ? cause.message : String(cause) }, 'a message did not reach the bus');
+  }
+
+  #hearPresence(message: BusMessage): void {
+    const host = agentOf(message.topic);
+    if (host === undefined || message.payload.byteLength === 0) return;
+    const decoded = decodePresence(message.payload);
+    if (decoded.kind === 'refused') {
+      this.#take({ kind: 'refused', host, reason: decoded.reason, flood: false });
+      return;
+    }
+    this.presences.set(host, decoded.message);
+    this.#take({ kind: 'presence', host, presence: decoded.message });
+  }
+
+  #hearMessage(message: BusMessage): void {
+    const host = agentOf(message.topic);
+    if (host === undefined) return;
+    if (!this.#mayPass(host)) {
+      this.#take({ kind: 'refused', host, reason: `more than ${rate} messages a second: what is above is dropped`, flood: true });
+      return;
+    }
+    const decoded = decodeAgentMessage(message.payload);
+    if (decoded.kind === 'refused') {
+      this.#take({ kind: 'refused', host, reason: decoded.reason, flood: false });
+      return;
+    }
+    const heard = decoded.message;
+    const beatMs = heard.kind === 'CONTROLVAL' && heard.nonce !== undefined ? this.#beats.get(heard.nonce) : undefined;
+    this.#take({
+      kind: 'message',
+      host,
+      message: heard,
+      atMs: this.#clock.monotonic(),
+      wallMs: this.#clock.now(),
+      ...(beatMs === undefined ? {} : { beatMs }),
+    });
+  }
+
+  #mayPass(host: string): boolean {
+    const nowMs = this.#clock.monotonic();
+    const bucket = this.#buckets.get(host) ?? { tokens: burst, atMs: nowMs };
+    bucket.tokens = Math.min(burst, bucket.tokens + ((nowMs - bucket.atMs) * rate) / 1000);
+    bucket.atMs = nowMs;
+    this.#buckets.set(host, bucket);
+    if (bucket.tokens < 1) return false;
+    bucket.tokens -= 1;
+    return true;
+  }
+}
+
+function encode(message: unknown): Uint8Array {
+  return Buffer.from(JSON.stringify(message));
+}
+
+function agentOf(topic: string): string | undefined {
+  return /^virtdom\/1\/agent\/([A-Za-z0-9][A-Za-z0-9._-]{0,63})\/(?:out|presence)$/.exec(topic)?.[1];
+}
