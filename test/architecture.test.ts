@@ -44,7 +44,7 @@ const mayImport: Readonly<Record<string, readonly string[] | 'everything'>> = {
   bus: ['model'],
   manager: ['model', 'bus', 'events', 'documents'],
   agent: ['model', 'bus', 'manager', 'documents'], // of the manager only its protocol: see below
-  cli: ['service', 'config', 'documents', 'machines', 'store', 'lab', 'images', 'boot', 'api', 'app', 'agent', 'model'],
+  cli: ['service', 'config', 'documents', 'machines', 'store', 'lab', 'images', 'boot', 'api', 'app', 'manager-app', 'agent', 'model'],
 };
 const openToAll = new Set(['clock', 'log', 'thread']);
 
