@@ -31,7 +31,7 @@ const advice: Readonly<Record<ProblemKind, string>> = {
   'too-many': 'Wait as long as `Retry-After` says.',
   internal: 'A fault of virtdom. Its log has the cause under the `requestId`.',
   'manager-off':
-    'Documents of environments, roles and triggers can be changed; for hosts, VMs and plans switch the VM manager on in virtdom.yaml, or ask the process that runs `virtdom manager`.',
+    'Documents of environments, roles and triggers can be changed all the same. For hosts, VMs and plans set `manager.run` to `inside` in virtdom.yaml, or ask the process that runs `virtdom manager`: it listens on `manager.sock` beside `api.sock`.',
   unavailable: 'Try again in a moment.',
 };
 

@@ -19,6 +19,9 @@ import { pollUntil } from './waiting.ts';
 
 const description = 'see and change what kinds of VMs there are, and how many';
 
+/** Looks, a second apart, at an environment in error of which nothing starts. */
+const mostStandstills = 8;
+
 interface ScaleOptions {
   readonly dryRun?: true;
   readonly wait?: true;
@@ -82,6 +85,7 @@ async function scale(
 
 async function waitUntilAsWanted(terminal: Terminal, api: ApiClient, name: string, count: number, timeoutSeconds: number): Promise<void> {
   let told = '';
+  let standstills = 0;
   await pollUntil(
     async () => {
       const { status } = (await api.get<EnvironmentResource>(apiPath`/environments/${name}`)).body;
@@ -91,11 +95,13 @@ async function waitUntilAsWanted(terminal: Terminal, api: ApiClient, name: strin
       told = text;
       if (status.wanted !== count) throw new CliError('conflict', `${name}: ${status.wanted} are wanted meanwhile, by ${status.wantedBy}`);
       if (status.paused) throw new CliError('failed', `${name} is paused: ${status.reason}`, `virtdom environment resume ${name}`);
-      if (status.state === 'error' && status.starting === 0)
+      // An old failure does not keep new VMs from starting; where none does, nobody but a person helps.
+      standstills = status.state === 'error' && status.starting === 0 ? standstills + 1 : 0;
+      if (standstills >= mostStandstills)
         throw new CliError(
           'failed',
           `${name}: ${status.reason}`,
-          `virtdom vm list --environment ${name} --state error says why; virtdom vm clear tries again`,
+          `virtdom vm list --environment ${name} --state error says why; virtdom vm clear VM tries again`,
         );
       return status.state === 'as-wanted';
     },

@@ -40,13 +40,20 @@ export function describeDetail(kind: string, detail: Detail): string {
     case 'boot.ignored':
       return joined([value('protocol'), value('address'), value('reason')]);
     default:
-      return (
-        value('reason') ??
-        Object.keys(detail)
-          .map((key) => `${key}=${value(key)}`)
-          .join(' ')
-      );
+      return value('reason') === undefined ? pairsOf(detail, value) : `${subject(value)}${value('reason')}`;
   }
+}
+
+/** Which thing of a machine a reason is about, where it is not the machine itself. */
+function subject(value: (key: string) => string | undefined): string {
+  const name = value('vm') ?? value('trigger') ?? value('environment');
+  return name === undefined ? '' : `${name}: `;
+}
+
+function pairsOf(detail: Detail, value: (key: string) => string | undefined): string {
+  return Object.keys(detail)
+    .map((key) => `${key}=${value(key)}`)
+    .join(' ');
 }
 
 export function bytesText(bytes: unknown): string | undefined {

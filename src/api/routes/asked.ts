@@ -11,7 +11,7 @@ export function managerOf({ manager }: Pick<ServicePlane, 'manager'>): ManagerCo
   if (manager !== undefined) return manager;
   throw new ProblemError(
     'manager-off',
-    'The VM manager does not run in this process: switch it on in its virtdom.yaml, or ask the process that runs virtdom manager.',
+    'The VM manager does not run in this process: set manager.run to inside in virtdom.yaml, or ask the process that runs virtdom manager, by --server unix:/run/virtdom/manager.sock.',
   );
 }
 
