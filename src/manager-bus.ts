@@ -1,6 +1,6 @@
 import type { AgentAccess } from './bus/agent-access.ts';
 import { mayPublish, maySubscribe } from './bus/agent-access.ts';
-import type { Bus } from './bus/bus.ts';
+import type { Bus, BusWill } from './bus/bus.ts';
 import { credential, parseAgentUsername } from './bus/credential.ts';
 import { EmbeddedBroker } from './bus/embedded-broker.ts';
 import { MqttBus } from './bus/mqtt-bus.ts';
@@ -9,7 +9,7 @@ import type { BusSettings } from './config.ts';
 import type { NewEvent } from './events/event-store.ts';
 import type { HostBoots } from './host-boots.ts';
 import type { Log } from './log.ts';
-import { topics } from './manager/protocol.ts';
+import { protocolVersion, topics } from './manager/protocol.ts';
 import { readSecretFile } from './service/secret-file.ts';
 
 export interface ManagerBusParts {
@@ -71,10 +71,16 @@ async function startEmbedded({ bus: { address, port }, name, boots, busKey, tell
       }
     }),
   );
-  const bus = broker.connectLocal(`manager/${name}`);
+  const bus = broker.connectLocal(`manager/${name}`, { will: willOf(name) });
   started.defer(() => bus.close());
   const running = started.move();
   return { bus, kind: 'embedded', [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+/** What agents and other managers read when this one goes without goodbye. */
+function willOf(manager: string): BusWill {
+  const presence = { v: protocolVersion, kind: 'PRESENCE', manager, state: 'lost', reason: 'its connection to the bus ended' };
+  return { topic: topics.manager(manager), payload: Buffer.from(JSON.stringify(presence)), retain: true };
 }
 
 function connectTo(url: string, { bus, name, clock, log }: ManagerBusParts): ManagerBus {
@@ -86,6 +92,7 @@ function connectTo(url: string, { bus, name, clock, log }: ManagerBusParts): Man
     ...(passwordFile !== undefined && { password: readSecretFile(passwordFile) }),
     ...(ca !== undefined && { ca: readSecretFile(ca, { secret: false }) }),
     session: 'kept',
+    will: willOf(name),
     clock,
     log,
   });
