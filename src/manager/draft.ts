@@ -8,7 +8,8 @@ import type { World } from './world.ts';
 /** What is sent to one agent once the records are durable. A command is read again at that moment: it may need the newest nonce. */
 export type Sending =
   | { readonly kind: 'execute'; readonly command: KeptCommand; readonly nonce?: string }
-  | { readonly kind: 'message'; readonly host: string; readonly message: ManagerMessage };
+  | { readonly kind: 'message'; readonly host: string; readonly message: ManagerMessage }
+  | { readonly kind: 'group'; readonly group: string; readonly message: ManagerMessage };
 
 export interface PowerAsk {
   readonly host: string;

@@ -6,6 +6,7 @@ import { pause, scale } from './ask/about-environments.ts';
 import { confirmDead, rebootHost, setDuty, setRole } from './ask/about-hosts.ts';
 import { clearVm, consoleOf, migrateVm, pauseVm, rebootVm, stopVm } from './ask/about-vms.ts';
 import type { Act } from './ask/asking.ts';
+import { reachable } from './decide/commands.ts';
 import { Draft } from './draft.ts';
 import { explainVm } from './explain/explain-vm.ts';
 import { planNow } from './explain/plan.ts';
@@ -20,7 +21,6 @@ import type {
   Plan,
   PropertyReading,
   Reason,
-  TriggerEvaluation,
   TriggerStatus,
 } from './manager-control.ts';
 import { defaultSettings } from './settings.ts';
@@ -28,6 +28,7 @@ import type { ManagerSettings } from './settings.ts';
 import { AskDesk } from './shell/ask-desk.ts';
 import { ManagerLoop } from './shell/manager-loop.ts';
 import { managerStatus } from './explain/manager-status.ts';
+import { Reflexes } from './shell/reflexes.ts';
 import { WorldView } from './shell/world-view.ts';
 import type { KeptVm, ManagerState } from './state.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -36,14 +37,15 @@ import type { Surroundings } from './surroundings.ts';
 export class Manager implements ManagerControl {
   readonly #surroundings: Surroundings;
   readonly #settings: ManagerSettings;
+  readonly #reflexes: Reflexes;
   readonly #loop: ManagerLoop;
   readonly #desk: AskDesk;
 
   private constructor(surroundings: Surroundings, settings: ManagerSettings) {
     this.#surroundings = surroundings;
     this.#settings = settings;
-    const sight = { propertiesOf: () => ({}), evaluate: () => ({ kind: 'error', reason: 'no expressions yet' }) as const };
-    this.#loop = new ManagerLoop(surroundings, settings, new WorldView(surroundings, settings, sight));
+    this.#reflexes = new Reflexes(surroundings.clock);
+    this.#loop = new ManagerLoop(surroundings, settings, new WorldView(surroundings, settings, this.#reflexes.sight), this.#reflexes);
     this.#desk = new AskDesk(this.#loop);
   }
 
@@ -55,8 +57,9 @@ export class Manager implements ManagerControl {
   }
 
   /** Stops deciding and sending; what was begun is committed. The bus and the store stay open: they are whose they are. */
-  close(): Promise<void> {
-    return this.#loop.close();
+  async close(): Promise<void> {
+    await this.#loop.close();
+    this.#reflexes.close();
   }
 
   status(): ManagerStatus {
@@ -90,11 +93,11 @@ export class Manager implements ManagerControl {
   command(id: string): ManagerCommand | undefined {
     return this.#state.open.get(id) ?? this.#state.ended.get(id);
   }
-  properties(_machine?: string): readonly PropertyReading[] {
-    return [];
+  properties(machine?: string): readonly PropertyReading[] {
+    return this.#reflexes.readings(machine);
   }
   triggers(): readonly TriggerStatus[] {
-    return [];
+    return this.#reflexes.statuses();
   }
   plan(options: { readonly environment?: string; readonly count?: number } = {}): Plan {
     return planNow(this.#state, this.#loop.world(), options);
@@ -135,8 +138,17 @@ export class Manager implements ManagerControl {
   consoleOf(vm: string, bytes: number): Promise<Asked<string>> {
     return this.#desk.askAndHear(consoleOf(vm, bytes), { author: 'manager' }, textOf);
   }
-  async query(_host: string, _names: readonly string[]): Promise<Asked<readonly PropertyReading[]>> {
-    return { kind: 'refused', reason: 'not written yet' };
+  async query(host: string, names: readonly string[]): Promise<Asked<readonly PropertyReading[]>> {
+    const entry = this.#state.hosts.get(host);
+    if (entry === undefined) return { kind: 'not-found', what: `host ${host}` };
+    const { state, reason } = this.#loop.standing;
+    if (state !== 'leading') return { kind: 'refused', reason: `this manager does not lead (${reason}): ask the one that leads` };
+    if (!reachable(entry)) return { kind: 'refused', reason: `${host} is ${entry.kept.state}: its agent cannot be asked` };
+    if (names.length === 0 || names.length > 256) return { kind: 'refused', reason: 'ask for 1 to 256 properties by name' };
+    const id = this.#surroundings.newId();
+    const answers = this.#reflexes.awaitAnswers(id, host, names);
+    this.#loop.link.send({ kind: 'message', host, message: { v: 1, kind: 'FETCHPROP', id, names: [...names] } });
+    return answers;
   }
   rebootHost(host: string, by: AskedBy): Promise<Asked<Host>> {
     return this.#desk.ask(rebootHost(host), by);
@@ -148,11 +160,8 @@ export class Manager implements ManagerControl {
     const act: Act<ManagerStatus> = hold(reason, () => this.status());
     return this.#desk.ask(act, by);
   }
-  checkTrigger(_trigger: Trigger): {
-    readonly problems: readonly { readonly pointer: string; readonly detail: string }[];
-    readonly evaluation?: TriggerEvaluation;
-  } {
-    return { problems: [] };
+  checkTrigger(trigger: Trigger): ReturnType<ManagerControl['checkTrigger']> {
+    return this.#reflexes.check(trigger, this.#draft());
   }
 
   get #state(): ManagerState {

@@ -40,7 +40,10 @@ export function hearControlVal(draft: Draft, entry: HostEntry, message: AgentMes
   }
   const agreedNow = !entry.link.agreed && message.action === 'session';
   const ruled = entry.link.agreed || agreedNow;
-  if (agreedNow) draft.changeLink(host, { agreed: true, quietFromMs: arrival.atMs });
+  if (agreedNow) {
+    draft.changeLink(host, { agreed: true, quietFromMs: Math.max(arrival.atMs, entry.link.quietFromMs) });
+    draft.send({ kind: 'message', host, message: { v: 1, kind: 'GETPROP', id: draft.world.newId(), names: [] } });
+  }
   if (message.facts !== undefined) {
     draft.changeLink(host, { facts: message.facts, factsCount: new Set(message.domains.map(({ name }) => name)) });
   }

@@ -67,8 +67,8 @@ export class AgentLink {
   }
 
   send(sending: Sending): void {
-    if (sending.kind === 'message') {
-      this.#publish(topics.toAgent(sending.host), sending.message);
+    if (sending.kind !== 'execute') {
+      this.#publish(sending.kind === 'group' ? topics.group(sending.group) : topics.toAgent(sending.host), sending.message);
       return;
     }
     const { id, host, command, args, boot, session, withinMs } = sending.command;

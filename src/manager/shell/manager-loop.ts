@@ -4,6 +4,8 @@ import { endCommand } from '../decide/commands.ts';
 import { Draft } from '../draft.ts';
 import type { Input } from '../hear/input.ts';
 import type { ManagerStatus } from '../manager-control.ts';
+import type { PropertyMessage } from '../properties/property-book.ts';
+import type { AgentMessage } from '../protocol.ts';
 import type { ManagerSettings } from '../settings.ts';
 import { emptyState } from '../state.ts';
 import type { ManagerState } from '../state.ts';
@@ -14,6 +16,7 @@ import { AgentLink } from './agent-link.ts';
 import { askPower } from './power-hands.ts';
 import { RecordKeeper } from './record-keeper.ts';
 import type { LeaderRecord } from './record-keeper.ts';
+import type { Reflexes } from './reflexes.ts';
 import type { WorldView } from './world-view.ts';
 
 const retryMs = 1000;
@@ -34,6 +37,7 @@ export class ManagerLoop {
   readonly #surroundings: Surroundings;
   readonly #settings: ManagerSettings;
   readonly #worldView: WorldView;
+  readonly #reflexes: Reflexes;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #keeper: RecordKeeper;
@@ -57,10 +61,11 @@ export class ManagerLoop {
   #renewedMs = Number.NEGATIVE_INFINITY;
   #followed = true;
 
-  constructor(surroundings: Surroundings, settings: ManagerSettings, worldView: WorldView) {
+  constructor(surroundings: Surroundings, settings: ManagerSettings, worldView: WorldView, reflexes: Reflexes) {
     this.#surroundings = surroundings;
     this.#settings = settings;
     this.#worldView = worldView;
+    this.#reflexes = reflexes;
     this.#clock = surroundings.clock;
     this.#log = surroundings.log;
     this.#keeper = new RecordKeeper(surroundings.store);
@@ -89,7 +94,12 @@ export class ManagerLoop {
   async open(): Promise<void> {
     const { objects, boots, bus, store } = this.#surroundings;
     this.#lastTickMs = this.#clock.monotonic();
-    this.#endings.push(objects.subscribe(() => this.take({ kind: 'look' })));
+    this.#endings.push(
+      objects.subscribe(() => {
+        this.#reflexes.forgetAllBut(this.world());
+        this.take({ kind: 'look' });
+      }),
+    );
     this.#endings.push(boots.subscribe(() => this.take({ kind: 'look' })));
     store.follow(() => (this.#followed = true));
     await this.#seekLead();
@@ -119,11 +129,23 @@ export class ManagerLoop {
 
   take(input: Input): void {
     if (this.#mode !== 'leading') return;
+    if (input.kind === 'message' && isOfProperties(input.message)) {
+      this.#hearProperties(input.host, input.message);
+      return;
+    }
     if (this.#queue.length >= mostQueued && input.kind !== 'asked') return;
     this.#queue.push(input);
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined;
     });
+  }
+
+  /** The list of what an agent extracts is asked for at each agreement, and then what it has extracted already. */
+  #hearProperties(host: string, message: PropertyMessage): void {
+    for (const event of this.#reflexes.hear(host, message)) this.#surroundings.tell(event);
+    if (message.kind !== 'PROPLIST' || message.properties.length === 0) return;
+    const names = message.properties.slice(0, 256).map(({ name }) => name);
+    this.link.send({ kind: 'message', host, message: { v: 1, kind: 'GETPROP', id: this.#surroundings.newId(), names } });
   }
 
   /** Does something in a turn of its own. @returns what `view` says of the state that is durable then. */
@@ -207,6 +229,7 @@ export class ManagerLoop {
     this.#waiting = [];
     if (this.#mode === 'leading') for (const sending of draft.sendings) this.link.send(sending);
     for (const event of draft.events) this.#surroundings.tell(event);
+    this.#reflexes.remember(draft.events);
     if (this.#mode === 'leading') {
       for (const ask of draft.power) {
         void askPower(this.#surroundings.power, this.#clock, ask).then((reading) => this.take({ kind: 'power', ask, reading }));
@@ -233,6 +256,7 @@ export class ManagerLoop {
     const connected = this.#surroundings.bus.state.kind === 'connected';
     const bus = { connected, reason: connected ? '' : 'not connected yet', sinceMs: this.#clock.now() };
     this.#state = { ...state, memory: { ...state.memory, bus } };
+    this.#reflexes.restore(this.#state);
     if (this.#mode === 'stopped' || !this.#mayLead(leader)) {
       if (this.#mode !== 'stopped') this.#stand('standby', `${leader?.manager ?? 'nobody'} leads`);
       return;
@@ -292,6 +316,9 @@ export class ManagerLoop {
         this.link.beat(this.#surroundings.name, this.#surroundings.newId(), this.#surroundings.newId());
       }
       this.take({ kind: 'look' });
+      if (this.#reflexes.isDue(this.#surroundings.objects.current.triggers)) {
+        this.take({ kind: 'asked', act: (draft) => this.#reflexes.run(draft) });
+      }
     } else if (this.#mode === 'standby' && this.#running === undefined && this.#isLookDue(nowMs)) {
       this.#lastLookMs = nowMs;
       this.#running = this.#reload().finally(() => {
@@ -306,6 +333,10 @@ export class ManagerLoop {
   #isLookDue(nowMs: number): boolean {
     return nowMs - this.#lastLookMs >= (this.#followed ? renewMs : 2 * renewMs);
   }
+}
+
+function isOfProperties(message: AgentMessage): message is PropertyMessage {
+  return message.kind === 'PROPVAL' || message.kind === 'PROPLIST' || message.kind === 'PROPERR';
 }
 
 function failCommand(draft: Draft, id: string, reason: string): void {
