@@ -26,6 +26,9 @@ export const topics = {
 } as const;
 
 const text = (maxLength: number) => Type.String({ maxLength });
+/** A list that is mapped to literals has no type of its own. */
+const oneOf = <const Value extends string>(values: readonly Value[]) =>
+  Type.Unsafe<Value>(Type.Union(values.map((each) => Type.Literal(each))));
 const name = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' });
 const id = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$' });
 const whole = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
@@ -131,7 +134,7 @@ export const control = message('CONTROL', {
 /** From agents. */
 const value = Type.Object({
   name: propertyName,
-  type: Type.Union(propertyTypes.map((each) => Type.Literal(each))),
+  type: oneOf(propertyTypes),
   value: Type.Unknown(),
   /** Seconds ago. */ age: Type.Number(),
 });
@@ -154,7 +157,7 @@ export const domainReport = Type.Object({
   name: text(128),
   uuid: text(36),
   domid: whole,
-  state: Type.Union(['starting', 'running', 'paused', 'shutdown', 'crashed', 'dying', 'missing'].map((each) => Type.Literal(each))),
+  state: oneOf(['starting', 'running', 'paused', 'shutdown', 'crashed', 'dying', 'missing']),
   memoryMib: whole,
   vcpus: whole,
   /** Of the start that made it, where this agent or one before it on this boot did. */
@@ -196,7 +199,7 @@ export const execErr = message('EXECERR', {
   reply: id,
   session: whole,
   repeated: Type.Boolean(),
-  code: Type.Union(execErrCodes.map((each) => Type.Literal(each))),
+  code: oneOf(execErrCodes),
   reason: text(4096),
   /** Whether the domain that it was about is surely not there (two looks), surely there, or neither. */
   domain: Type.Union([Type.Literal('absent'), Type.Literal('present'), Type.Literal('unknown')]),
