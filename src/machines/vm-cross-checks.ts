@@ -206,7 +206,7 @@ function checkReference(
   const all = { Environment: candidate.environments, Role: candidate.roles, Machine: candidate.machines }[kind];
   if (all.has(name) || candidate.broken[kind].has(name)) return;
   const known = kind === 'Machine' ? [] : [...all.keys(), ...candidate.broken[kind]];
-  report(path, `expected the name of a ${kind}, there is no ${name}${didYouMean(name, known)}`);
+  report(path, `expected the name of ${kind === 'Environment' ? 'an' : 'a'} ${kind}, there is no ${name}${didYouMean(name, known)}`);
 }
 
 /** Where nobody has made a Role yet, a machine's role is free text, as it was before there were any. */
