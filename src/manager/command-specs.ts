@@ -17,7 +17,7 @@ export const commandSpecs: Readonly<Record<AgentCommandName, CommandSpec>> = {
   'vm.reboot': { withinMs: 60_000, answerMs: 300_000, starts: true },
   'vm.pause': { withinMs: 30_000, answerMs: 90_000 },
   'vm.unpause': { withinMs: 30_000, answerMs: 90_000 },
-  'vm.migrate': { withinMs: 60_000, answerMs: 900_000, starts: true },
+  'vm.migrate': { withinMs: 60_000, answerMs: 420_000, starts: true },
   'vm.console': { withinMs: 15_000, answerMs: 30_000 },
   'image.fetch': { withinMs: 300_000, answerMs: 1_200_000 },
   'network.up': { withinMs: 60_000, answerMs: 180_000 },

@@ -43,7 +43,7 @@ export const defaultSettings: ManagerSettings = {
   leaderMs: 30_000,
   takeoverMs: 30_000,
   failureQuietMs: 600_000,
-  resendMs: 30_000,
+  resendMs: 10_000,
   shutdownSeconds: 60,
   migrateSeconds: 300,
   historyMs: 7 * 24 * 3_600_000,

@@ -46,6 +46,7 @@ export interface HostLink {
   readonly sessionFor?: string;
   /** It has answered the session that it is ruled by. */
   readonly agreed: boolean;
+  readonly agreedWallMs?: number;
   readonly askedMs?: number;
   /** From when its silence counts. */
   readonly quietFromMs: number;

@@ -25,6 +25,8 @@ export function endClaim(draft: Draft, vm: KeptVm, claim: Claim, proof: DeathPro
   const ended = { host: claim.host, proof, atMs: draft.now.wallMs };
   if (claims.length > 0) {
     draft.keepVm({ ...vm, claims, ended });
+    const hasArrived = vm.move?.from === claim.host && proof.kind === 'agent';
+    if (hasArrived) return;
     draft.tell(
       'vm.recovering',
       'info',
@@ -46,7 +48,7 @@ export function endClaim(draft: Draft, vm: KeptVm, claim: Claim, proof: DeathPro
   if (vm.givenUp === true) return stopped(draft, free, 'another VM is in its place', words, claim.host, proof);
   if (options.failure !== undefined) return failed(draft, free, claim.host, options.failure, words);
   if (vm.stop?.failure === true) return failed(draft, free, claim.host, vm.stop.reason, words);
-  if (proof.kind === 'agent' && vm.runningMs !== undefined) {
+  if (proof.kind === 'agent' && vm.state === 'running') {
     return failed(draft, free, claim.host, 'its domain has ended by itself, or crashed', words);
   }
   recovering(draft, free, claim.host, proof, words);
@@ -94,7 +96,7 @@ export function giveIn(draft: Draft, vm: KeptVm, why: string): void {
 
 function recovering(draft: Draft, vm: KeptVm, host: string, proof: DeathProof, words: string): void {
   const atMs = draft.now.wallMs;
-  const pause = proof.kind === 'agent' ? { retryMs: atMs + retryPauseMs } : {};
+  const pause = proof.kind === 'agent' && vm.state === 'starting' ? { retryMs: atMs + retryPauseMs } : {};
   draft.keepVm({ ...vm, ...pause, state: 'recovering', reason: `${words}: it may start again`, sinceMs: atMs });
   draft.tell(
     'vm.recovering',

@@ -89,8 +89,13 @@ function tendCommand(draft: Draft, command: KeptCommand, wallMs: number): void {
   if ((kept.boot ?? 0) > command.boot && command.times > 0) {
     return endCommand(draft, command, 'failed', `${command.host} has booted anew since (boot ${String(kept.boot)})`);
   }
+  const { dead } = kept;
+  if (dead !== undefined && dead.boot >= command.boot && dead.session >= command.session && command.times > 0) {
+    return endCommand(draft, command, 'failed', `${command.host} is dead: ${kept.reason}`);
+  }
   if (wallMs >= command.expiresMs) return expire(draft, command, entry);
-  const due = wallMs - (command.publishedMs ?? 0) >= draft.world.settings.resendMs;
+  const publishedMs = command.publishedMs ?? 0;
+  const due = wallMs - publishedMs >= draft.world.settings.resendMs || publishedMs < (link.agreedWallMs ?? 0);
   const busy = link.seen?.busy.has(command.id) === true;
   if (link.agreed && due && !busy && answers(draft, entry)) sendOpenCommands(draft, entry, [command]);
 }

@@ -1,5 +1,6 @@
 import type { Draft } from '../draft.ts';
 import type { KeptVm } from '../state.ts';
+import { proofText } from './claim-end.ts';
 import { issueCommand, reachable } from './commands.ts';
 
 /** Claims on both hosts are durable before the source is told to send it. */
@@ -46,12 +47,21 @@ export function settleMove(draft: Draft, vm: KeptVm): void {
   const settled: KeptVm = { ...rest, sinceMs: draft.now.wallMs };
   if (claim?.host === move.to) {
     draft.keepVm({ ...settled, state: 'starting', reason: `moved to ${move.to}` });
-    draft.tell('vm.moved', 'info', { vm: vm.name, environment: vm.environment, from: move.from, to: move.to, how: 'migrated' }, move.to);
+    draft.tell(
+      'vm.moved',
+      'info',
+      { vm: vm.name, environment: vm.environment, from: move.from, to: move.to, how: 'migrated', ...proofOf(settled) },
+      move.to,
+    );
     return;
   }
   const reason = `it could not be migrated to ${move.to}: ${outcome?.reason ?? 'nobody knows why'}`;
   draft.keepVm({ ...settled, noMigration: true, state: 'starting', reason });
   draft.tell('vm.failed', 'warning', { vm: vm.name, environment: vm.environment, reason, stays: move.from }, move.from);
+}
+
+function proofOf({ ended }: KeptVm): { readonly proof?: string } {
+  return ended === undefined ? {} : { proof: proofText(ended.proof, ended.host) };
 }
 
 /** Its command has ended and both claims stand: both hosts are asked; if both have the domain, the older claim is right. */

@@ -1,7 +1,7 @@
 import { effectiveLabels } from '../roles/host-groups.ts';
 import type { PlacedVm, PlacementHost, WaitingVm } from '../placement/placement.ts';
 import type { Draft } from '../draft.ts';
-import type { KeptVm } from '../state.ts';
+import type { HostEntry, KeptVm } from '../state.ts';
 import { bridgesOf } from './bring-up.ts';
 import { reachable } from './commands.ts';
 
@@ -12,11 +12,11 @@ export function placementHosts(draft: Draft): PlacementHost[] {
   return Array.from(draft.hosts.values(), (entry): PlacementHost => {
     const { kept, link } = entry;
     const role = kept.role === undefined ? undefined : roles.get(kept.role);
-    const isHere = kept.state !== 'online' || reachable(entry);
+    const pause = whyNotPlaced(draft, entry);
     const host = {
       name: kept.name,
-      state: isHere ? kept.state : 'joining',
-      reason: isHere ? kept.reason : 'its agent has not agreed to a session yet',
+      state: pause === undefined ? kept.state : 'joining',
+      reason: pause ?? kept.reason,
       duty: kept.duty,
       bridges: bridgesOf(entry),
       role,
@@ -28,6 +28,14 @@ export function placementHosts(draft: Draft): PlacementHost[] {
     const { memoryMib, freeMib, cpus } = facts;
     return Object.assign(host, { capacity: { memoryMib, freeMib, cpus } });
   });
+}
+
+/** Hosts that answer the same beat come up within a moment: they are taken together, so that VMs spread over all of them. */
+function whyNotPlaced(draft: Draft, entry: HostEntry): string | undefined {
+  const { state, sinceMs } = entry.kept;
+  if (state !== 'online') return undefined;
+  if (!reachable(entry)) return 'its agent has not agreed to a session yet';
+  return draft.now.wallMs - sinceMs < draft.world.settings.tickMs / 2 ? 'it is online since a moment ago' : undefined;
 }
 
 function placedByHost(draft: Draft): ReadonlyMap<string, PlacedVm[]> {

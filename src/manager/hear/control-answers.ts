@@ -30,7 +30,7 @@ export function hearControlVal(draft: Draft, entry: HostEntry, message: AgentMes
     return 'nothing-new';
   }
   if (message.session > kept.session) return raise(draft, entry, message.session);
-  const late = kept.state === 'fenced' && entry.link.beat === undefined && !isAfterDeath(entry, arrival.beatMs);
+  const late = kept.state === 'fenced' && message.session <= (kept.dead?.session ?? 0) && !isAfterDeath(entry, arrival.beatMs);
   if (late) return 'nothing-new';
   hearBeat(draft, host, message.nonce, arrival);
   if (message.session < kept.session) {
@@ -41,7 +41,7 @@ export function hearControlVal(draft: Draft, entry: HostEntry, message: AgentMes
   const agreedNow = !entry.link.agreed && message.action === 'session';
   const ruled = entry.link.agreed || agreedNow;
   if (agreedNow) {
-    draft.changeLink(host, { agreed: true, quietFromMs: Math.max(arrival.atMs, entry.link.quietFromMs) });
+    draft.changeLink(host, { agreed: true, agreedWallMs: arrival.wallMs, quietFromMs: Math.max(arrival.atMs, entry.link.quietFromMs) });
     draft.send({ kind: 'message', host, message: { v: 1, kind: 'GETPROP', id: draft.world.newId(), names: [] } });
   }
   if (message.facts !== undefined) {

@@ -59,6 +59,8 @@ function wordOfAbsence(draft: Draft, { kept }: HostEntry, command: KeptCommand, 
   const claim = vm?.claims.find(({ host }) => host === kept.name);
   if (vm === undefined || claim === undefined || vm.move !== undefined) return;
   if (command.boot !== claim.boot || command.session < claim.session) return;
+  // Something of that name was in the way: whatever else the agent says, it has not surely seen the last of it.
+  if (failure?.code === 'exists') return;
   if (command.command === 'vm.create' ? claim.command !== command.id : startIsOpen(draft, vm.name)) return;
   forgetDomain(draft, kept.name, vm.name);
   const failed = command.command === 'vm.create' && failure !== undefined && !notRecorded.has(failure.code);
