@@ -15,6 +15,7 @@ import { printPlan } from './plan-view.ts';
 import { printable } from './printable.ts';
 import { asking, serviceCommand } from './service-command.ts';
 import type { Terminal } from './terminal.ts';
+import { addVmWatchCommand } from './vm-watch.ts';
 import { pollUntil } from './waiting.ts';
 
 const description = 'see and change what kinds of VMs there are, and how many';
@@ -60,6 +61,8 @@ export function addEnvironmentCommands(program: Command, terminal: Terminal): vo
   serviceCommand(noun, 'resume <environment>', 'start and stop again what is due')
     .option('--dry-run', 'let the service check it and change nothing')
     .action(setPaused('resume', 'goes on'));
+
+  addVmWatchCommand(noun, terminal, 'environment');
 
   function setPaused(verb: string, done: string): (...given: unknown[]) => Promise<void> {
     return asking(terminal, async (api, name: string, { dryRun }: { dryRun?: true }) => {

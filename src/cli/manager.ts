@@ -11,7 +11,9 @@ import type { Terminal } from './terminal.ts';
 
 /** Adds `virtdom manager status|plan|hold|release`. Returns the noun, whose own action may be to run a manager. */
 export function addManagerCommands(program: Command, terminal: Terminal): Command {
-  const noun = program.command('manager').description('see what the VM manager does and would do, and hold it');
+  const noun = program
+    .command('manager')
+    .description('see what the VM manager does and would do, and hold it; without a command, run one by itself');
   const now = (): number => terminal.now?.() ?? Date.now();
 
   serviceCommand(noun, 'status', 'say how the manager is')

@@ -12,7 +12,7 @@ import type { WrittenObject } from './document-source.ts';
 import { editText } from './editor.ts';
 import { mergePatch } from './merge-patch.ts';
 import { yamlText } from './output.ts';
-import { collections } from './object-kinds.ts';
+import { collections, withArticle } from './object-kinds.ts';
 import { printable } from './printable.ts';
 import { asking, serviceCommand } from './service-command.ts';
 import type { Terminal } from './terminal.ts';
@@ -20,7 +20,7 @@ import type { Terminal } from './terminal.ts';
 /** Adds `create` and `edit`: the two commands that take an object as a document. */
 export function addDocumentCommands(noun: Command, terminal: Terminal, kind: ObjectKind): void {
   const word = kind.toLowerCase();
-  const create = serviceCommand(noun, kind === 'Machine' ? 'create [name]' : 'create', `add a ${word}`)
+  const create = serviceCommand(noun, kind === 'Machine' ? 'create [name]' : 'create', `add ${withArticle(word)}`)
     .option('-f, --file <file>', `the ${word} as YAML or JSON; - for standard input`)
     .option('--dry-run', 'let the service check it and add nothing')
     .action(asking(terminal, (api, ...given: unknown[]) => createObject(terminal, api, kind, given)));
@@ -32,7 +32,7 @@ export function addDocumentCommands(noun: Command, terminal: Terminal, kind: Obj
       .option('--role <role>', 'what it may host once it runs')
       .addHelpText('after', '\nExample:\n  virtdom machine create post07 --mac 52:54:00:00:00:07 --profile dom0');
   }
-  serviceCommand(noun, `edit <${word}>`, `edit a ${word} in $VISUAL or $EDITOR`).action(
+  serviceCommand(noun, `edit <${word}>`, `edit ${withArticle(word)} in $VISUAL or $EDITOR`).action(
     asking(terminal, (api, name: string) => editObject(terminal, api, kind, name)),
   );
 }

@@ -12,3 +12,8 @@ export const collections: Readonly<Record<ObjectKind, string>> = {
 
 // Not from the schemas, which a command that only asks needs not wait for.
 export const objectKinds = Object.keys(collections) as ObjectKind[];
+
+/** `an environment`, `a role`. */
+export function withArticle(word: string): string {
+  return `${/^[aeiou]/.test(word) ? 'an' : 'a'} ${word}`;
+}

@@ -8,7 +8,7 @@ import type { ObjectKind } from '../machines/object-schemas.ts';
 import { applyFile } from './apply.ts';
 import { readFields } from './field-changes.ts';
 import { addDocumentCommands, changeDocument } from './object-documents.ts';
-import { collections } from './object-kinds.ts';
+import { collections, withArticle } from './object-kinds.ts';
 import { outputOption, printItem, printItems, yamlText } from './output.ts';
 import type { Column, OutputOptions, View } from './output.ts';
 import { printable } from './printable.ts';
@@ -112,7 +112,7 @@ export function addObjectCommands<Item extends Changed>(
     );
   if (states !== undefined) list.option('--state <states>', `${states}; several with commas between`);
 
-  serviceCommand(noun, `get <${word}>`, `show a ${word}`)
+  serviceCommand(noun, `get <${word}>`, `show ${withArticle(word)}`)
     .addOption(outputOption())
     .action(
       asking(terminal, async (api, name: string, { output }: OutputOptions) => {
@@ -128,7 +128,7 @@ export function addObjectCommands<Item extends Changed>(
     .option('--dry-run', 'let the service check everything and change nothing')
     .action(asking(terminal, (api, options: { file: string; dryRun?: true }) => applyFile(terminal, api, { ...options, only: kind })));
 
-  serviceCommand(noun, `set <${word}> [field=value...]`, `change single fields of a ${word}`)
+  serviceCommand(noun, `set <${word}> [field=value...]`, `change single fields of ${withArticle(word)}`)
     .option('--dry-run', 'let the service check it and change nothing')
     .addHelpText(
       'after',
@@ -144,7 +144,7 @@ Example:
       ),
     );
 
-  serviceCommand(noun, `delete <${word}>`, `delete a ${word} that nothing refers to; asks first`)
+  serviceCommand(noun, `delete <${word}>`, `delete ${withArticle(word)} that nothing refers to; asks first`)
     .option('-y, --yes', 'do not ask')
     .option('--dry-run', 'let the service check it and delete nothing')
     .action(

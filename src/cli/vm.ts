@@ -8,6 +8,7 @@ import { asking, serviceCommand } from './service-command.ts';
 import type { Terminal } from './terminal.ts';
 import { addVmChangeCommands } from './vm-change.ts';
 import { addVmConsoleCommand } from './vm-console.ts';
+import { addVmWatchCommand } from './vm-watch.ts';
 import { vmExplanationView, vmView } from './vm-view.ts';
 
 interface ListOptions extends OutputOptions {
@@ -55,5 +56,6 @@ export function addVmCommands(program: Command, terminal: Terminal): void {
     );
 
   addVmConsoleCommand(noun, terminal);
+  addVmWatchCommand(noun, terminal, 'vm');
   addVmChangeCommands(noun, terminal);
 }

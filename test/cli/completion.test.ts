@@ -64,6 +64,28 @@ describe('completion', () => {
     expect(service.requests[0]?.query).toEqual({ limit: '200', q: 'po' });
   });
 
+  it('completes names of hosts, VMs, environments, roles, properties and numbers of commands', async () => {
+    service
+      .on('GET /hosts', named('post01', 'post02'))
+      .on('GET /vms', named('worker-1'))
+      .on('GET /environments', named('worker', 'gateway'))
+      .on('GET /roles', named('farm'))
+      .on('GET /triggers', named('more-workers'))
+      .on('GET /properties', named('ram_free', 'ram_free', 'load'))
+      .on('GET /commands', { body: { items: [{ id: 'c-1' }, { id: 'c-2' }] } });
+    expect(await complete('vm', 'migrate', '')).toEqual(['worker-1']);
+    expect(await complete('vm', 'migrate', 'worker-1', '')).toEqual(['post01', 'post02']);
+    expect(await complete('environment', 'scale', 'w')).toEqual(['worker']);
+    expect(await complete('vm', 'list', '--environment', '')).toEqual(['gateway', 'worker']);
+    expect(await complete('host', 'role', 'post01', '')).toEqual(['farm']);
+    expect(await complete('host', 'confirm-dead', '--yes-it-is-off', '')).toEqual(['post01', 'post02']);
+    expect(await complete('trigger', 'pause', '')).toEqual(['more-workers']);
+    expect(await complete('property', 'fetch', 'post01', '')).toEqual(['load', 'ram_free']);
+    expect(await complete('command', 'get', 'c-')).toEqual(['c-1', 'c-2']);
+    expect(await complete('manager', '')).toContain('hold');
+    expect(await complete('help', '')).toEqual([]);
+  });
+
   it('asks the service that the line names', async () => {
     expect(await complete('machine', 'get', '--server', '/nonexistent', '')).toEqual([]);
     expect(await complete('machine', 'get', '--server', service.socket, 'g')).toEqual(['gw']);

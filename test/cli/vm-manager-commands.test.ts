@@ -42,6 +42,9 @@ describe('the commands of the VM manager', () => {
     return out;
   };
 
+  const say = (kind: string, detail: Record<string, unknown>) =>
+    rig.events.append({ atMs: rig.clock.now(), kind, severity: 'info', machine: 'post01', detail });
+
   describe('environment', () => {
     it('lists what is wanted and what there is', async () => {
       expect(await good('environment list')).toBe(
@@ -341,6 +344,29 @@ describe('the commands of the VM manager', () => {
       expect((await following).error).toBe('post01 is silent\nvirtdom: enough\n');
       expect(seen).toBe('one\ntwo\nthree\n');
     });
+  });
+
+  it('follows what happens to a VM, and what holds all of them', async () => {
+    let seen = '';
+    const following = run('vm watch worker-1', {
+      onOut: (text) => {
+        seen += text;
+        if (seen.includes('manager.hold')) throw new Error('enough');
+      },
+    });
+    await vi.waitUntil(
+      () => {
+        if (seen === '') say('vm.running', { vm: 'worker-1', environment: 'worker', reason: 'its domain runs' });
+        return seen !== '';
+      },
+      { interval: 100 },
+    );
+    say('vm.running', { vm: 'worker-2', environment: 'worker', reason: 'its domain runs too' });
+    say('environment.short', { environment: 'worker', reason: 'no room' });
+    say('manager.hold', { reason: 'too much is silent' });
+    expect((await following).error).toContain('enough');
+    expect(seen).toContain('worker-1: its domain runs');
+    expect(seen).not.toMatch(/worker-2|no room/);
   });
 
   describe('command', () => {
