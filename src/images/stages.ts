@@ -1,5 +1,5 @@
-import { existsSync, lstatSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { lstatSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { neutralMirror, sourceLines } from './apt-sources.ts';
 import { type CommandOptions, runInRoot } from './command.ts';
 import { convertToFlash } from './flash.ts';
@@ -28,10 +28,10 @@ export interface Stage {
  * overlay that changes costs what follows it and no more.
  */
 export function stagesOf(recipe: Recipe): readonly Stage[] {
-  const { kernelModules, overlays, units, steps, packaging } = recipe;
+  const { variant, kernelModules, overlays, units, steps, packaging } = recipe;
   const enable = units.enable.length > 0 ? [{ name: 'enable units', run: `systemctl enable ${units.enable.join(' ')}` }] : [];
   return [
-    ...(kernelModules === undefined ? [] : [modulesStage(kernelModules)]),
+    ...(kernelModules === undefined ? [] : [...(variant === 'extract' ? [needsStage] : []), modulesStage(kernelModules)]),
     overlaysStage(recipe, overlays),
     ...[...enable, ...steps].map(stepStage),
     finishStage(recipe),
@@ -39,15 +39,20 @@ export function stagesOf(recipe: Recipe): readonly Stage[] {
   ];
 }
 
+/** A script of the kernel's package does this where such scripts are run. */
+const needsStage: Stage = {
+  title: 'ask which kernel module needs which',
+  inputs: ['needs', buildRevision],
+  run: (root, { options }) => runInRoot(root, `depmod ${kernelVersion(root) ?? ''}`, options),
+};
+
 function modulesStage(patterns: readonly string[]): Stage {
   return {
     title: `keep the kernel modules of ${patterns.length} patterns`,
     inputs: ['modules', buildRevision, patterns],
-    async run(root, { progress, options }) {
+    run(root, { progress }) {
       const kernel = kernelVersion(root);
       if (kernel === undefined) return;
-      // Without the packages' own scripts nobody has asked yet which module needs which.
-      if (!existsSync(join(root, 'usr/lib/modules', kernel, 'modules.dep'))) await runInRoot(root, `depmod ${kernel}`, options);
       const { kept, removed } = pruneKernelModules(root, kernel, patterns);
       progress.note(`kernel ${kernel}: ${kept} modules stay, ${removed} removed`);
     },

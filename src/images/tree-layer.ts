@@ -29,7 +29,7 @@ export function treeState(root: string): TreeState {
  */
 export async function writeLayer(folder: string, root: string, before: TreeState, options: CommandOptions): Promise<TreeState> {
   const after = treeState(root);
-  const changed = [...after].filter(([path, state]) => before.get(path) !== state).map(([path]) => path);
+  const changed = withFolders([...after].filter(([path, state]) => before.get(path) !== state).map(([path]) => path));
   const removed = [...before].filter(([path, state]) => kindOf(after.get(path)) !== kindOf(state)).map(([path]) => path);
   const list = join(folder, 'changed');
   writeFileSync(list, changed.map((path) => `./${path}\0`).join(''));
@@ -55,6 +55,16 @@ export async function applyLayer(folder: string, root: string, options: CommandO
 
 function kindOf(state: string | undefined): string | undefined {
   return state?.split(' ', 1)[0];
+}
+
+/** With the folders that they lie in, each before what it holds: their times would be those of the unpacking. */
+function withFolders(paths: readonly string[]): readonly string[] {
+  const all = new Set<string>();
+  for (const path of paths) {
+    for (let end = path.indexOf('/'); end > 0; end = path.indexOf('/', end + 1)) all.add(path.slice(0, end));
+    all.add(path);
+  }
+  return [...all];
 }
 
 /** What is removed with a folder needs no word of its own. */
