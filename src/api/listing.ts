@@ -51,6 +51,11 @@ export function pageOfItems<Item>(
   };
 }
 
+/** A name as a key of its own whose order is the one that people expect: `worker-2` before `worker-10`. */
+export function naturalKey(name: string): string {
+  return `${name.replaceAll(/\d+/g, (digits) => digits.padStart(12, '0'))} ${name}`;
+}
+
 /** @throws ProblemError for a field that cannot be sorted by. */
 export function sortOf(sort: string | undefined, fields: readonly string[]): { readonly field: string; readonly falling: boolean } {
   const text = sort ?? fields[0] ?? 'name';

@@ -8,12 +8,12 @@ import { namedSchemas } from './named-schemas.ts';
 /** Stands for the colon before an action while swagger takes colons for parameters. */
 const actionMark = '~';
 
-const description = `Machines, profiles, templates and the boots of a lab, as virtdom sees them.
+const description = `Machines, profiles, templates and the boots of a lab, and the hosts and VMs that come of them, as virtdom sees them.
 
 Every refusal is application/problem+json (RFC 9457); \`type\` is an address of this service that explains it. A list takes
 \`limit\` and \`cursor\` and answers \`items\` and \`nextCursor\`. A single resource has a strong \`ETag\`; where it has a revision
 the tag is \`"<revision>-<hash>"\`, and \`If-Match\` compares the revision, so that a machine that goes on booting is no reason
-to refuse an edit. \`If-Match\` must be sent to change templates, profiles and subnets. \`Idempotency-Key\` on a POST makes a
+to refuse an edit. \`If-Match\` must be sent to change templates and every document but machines. \`Idempotency-Key\` on a POST makes a
 repeat harmless for 24 hours, but for routes whose bodies or answers hold a secret, which keep nothing. \`dryRun=true\` checks
 a change and answers as for it, and changes nothing. Times are RFC 3339 in UTC.`;
 

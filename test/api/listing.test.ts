@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cursorOf, positionOf } from '../../src/api/cursor.ts';
-import { pageOfItems, sortOf, valuesOf } from '../../src/api/listing.ts';
+import { naturalKey, pageOfItems, sortOf, valuesOf } from '../../src/api/listing.ts';
 
 interface Item {
   readonly name: string;
@@ -59,5 +59,15 @@ describe('pages of things in memory', () => {
     expect(() => sortOf('__proto__', ['name'])).toThrow(/sorted/);
     expect(valuesOf('state', 'up, stuck', ['up', 'stuck'])).toEqual(['up', 'stuck']);
     expect(() => valuesOf('state', 'up,', ['up'])).toThrow(/state/);
+  });
+});
+
+describe('names as keys', () => {
+  it('are in the order that people expect, and no two names have one key', () => {
+    const names = ['worker-10', 'worker-2', 'worker-02', 'a', 'worker-2b', 'worker'];
+    const keysOf = names.map((name) => ({ name, key: naturalKey(name) }));
+    const sorted = keysOf.toSorted((left, right) => (left.key < right.key ? -1 : 1)).map(({ name }) => name);
+    expect(sorted).toEqual(['a', 'worker', 'worker-02', 'worker-2', 'worker-2b', 'worker-10']);
+    expect(new Set(keysOf.map(({ key }) => key)).size).toBe(names.length);
   });
 });

@@ -1,7 +1,7 @@
 import type { Api } from '../build-api.ts';
 import type { ServicePlane } from '../control-plane.ts';
 import { sendTagged } from '../etag.ts';
-import { holds, pageOfItems, valuesOf } from '../listing.ts';
+import { holds, naturalKey, pageOfItems, valuesOf } from '../listing.ts';
 import { objectName, shape } from '../schemas/fields.ts';
 import { hostDetailSchema, hostPageSchema, hostQuerySchema, hostStates } from '../schemas/host.ts';
 import { managerOf } from './asked.ts';
@@ -38,7 +38,7 @@ export function addHostRoutes(app: Api, plane: ServicePlane): void {
             (query.role === undefined || role === query.role) &&
             holds(query.q, name, role, reason),
         );
-      const page = pageOfItems(hosts, query, ({ name }) => name, {
+      const page = pageOfItems(hosts, query, ({ name }) => naturalKey(name), {
         state: ({ state }) => state,
         role: ({ role = '' }) => role,
         since: ({ sinceMs }) => sinceMs,

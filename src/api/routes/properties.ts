@@ -2,7 +2,7 @@ import type { Static } from 'typebox';
 import type { PropertyReading } from '../../manager/manager-control.ts';
 import type { Api } from '../build-api.ts';
 import type { ServicePlane } from '../control-plane.ts';
-import { holds, pageOfItems } from '../listing.ts';
+import { holds, naturalKey, pageOfItems } from '../listing.ts';
 import type { Page } from '../schemas/page.ts';
 import {
   hostPropertyQuerySchema,
@@ -82,7 +82,7 @@ function page(
 ): Page<PropertyResource> {
   const names = query.name?.split(',').map((name) => name.trim());
   const found = readings.filter(({ machine, name }) => (names === undefined || names.includes(name)) && holds(query.q, name, machine));
-  const { items, ...rest } = pageOfItems(found, query, ({ machine, name }) => `${machine} ${name}`, { at: ({ atMs }) => atMs });
+  const { items, ...rest } = pageOfItems(found, query, ({ machine, name }) => `${naturalKey(machine)} ${name}`, { at: ({ atMs }) => atMs });
   const nowMs = clock.now();
   return { ...rest, items: items.map((reading) => propertyResource(reading, nowMs, query.history)) };
 }

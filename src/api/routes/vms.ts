@@ -3,7 +3,7 @@ import type { Vm } from '../../model/vm.ts';
 import type { Api } from '../build-api.ts';
 import type { ServicePlane } from '../control-plane.ts';
 import { sendTagged } from '../etag.ts';
-import { holds, pageOfItems, valuesOf } from '../listing.ts';
+import { holds, naturalKey, pageOfItems, valuesOf } from '../listing.ts';
 import { shape } from '../schemas/fields.ts';
 import {
   consoleQuerySchema,
@@ -44,9 +44,9 @@ export function addVmRoutes(app: Api, plane: ServicePlane): void {
             (query.host === undefined || vm.claims.some(({ host }) => host === query.host)) &&
             holds(query.q, vm.name, vm.environment, hostOf(vm), vm.reason, vm.ready?.address, ...vm.cards.map(({ address }) => address)),
         );
-      const page = pageOfItems(vms, query, ({ name }) => name, {
+      const page = pageOfItems(vms, query, ({ name }) => naturalKey(name), {
         environment: ({ environment }) => environment,
-        host: (vm) => hostOf(vm) ?? '',
+        host: (vm) => naturalKey(hostOf(vm) ?? ''),
         state: ({ state }) => state,
         since: ({ sinceMs }) => sinceMs,
       });
