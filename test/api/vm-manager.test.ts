@@ -1,4 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { environmentWriteSchema } from '../../src/api/schemas/environment.ts';
+import { roleWriteSchema } from '../../src/api/schemas/role.ts';
+import { triggerWriteSchema } from '../../src/api/schemas/trigger.ts';
+import { checkExpression } from '../../src/expression-checks.ts';
+import { parseDocument } from '../../src/machines/objects.ts';
 import { ApiRig } from './api-rig.ts';
 import type { FakeManager } from './fake-manager.ts';
 
@@ -169,6 +174,25 @@ describe('triggers', () => {
     const body = { name: 'more-workers', expr: 'agents.size() > 1', cmd };
     expect((await rig.ask('POST', '/triggers:check', { body })).json()).toMatchObject({ valid: true, evaluation: { result: 'true' } });
     expect((await rig.ask('GET', '/triggers/more-workers')).json()).toMatchObject({ revision: 1 });
+  });
+});
+
+describe('the examples of the documentation', () => {
+  it.each([
+    ['/environments', environmentWriteSchema],
+    ['/roles', roleWriteSchema],
+    ['/triggers', triggerWriteSchema],
+  ])('of %s are documents that are taken', async (path, schema) => {
+    const [example] = (schema as unknown as { readonly examples: readonly { readonly name: string }[] }).examples;
+    const answer = await rig.ask('POST', `${path}?dryRun=true`, { body: { ...example, name: 'another' } });
+    expect([answer.statusCode, answer.body]).toEqual([200, expect.stringContaining('another')]);
+  });
+
+  it('has an expression that the manager understands', () => {
+    const [example] = (triggerWriteSchema as unknown as { readonly examples: readonly object[] }).examples;
+    const { object, problems } = parseDocument('Trigger', { kind: 'Trigger', ...example });
+    expect(problems).toEqual([]);
+    expect(object && checkExpression({ kind: 'trigger', trigger: object })).toEqual([]);
   });
 });
 
