@@ -19,6 +19,8 @@ export interface World {
   roleOf(
     machine: Machine,
     assigned: { readonly role: string; readonly by: string } | undefined,
+    /** The role that it has, which stays while its rule cannot be evaluated. */
+    current: string | undefined,
   ): { readonly role?: string; readonly reason: string };
   newId(): string;
 }

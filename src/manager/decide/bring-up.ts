@@ -28,7 +28,7 @@ function giveRole(draft: Draft, { kept }: HostEntry): Role | undefined {
   const choice =
     machine === undefined
       ? { reason: `there is no Machine ${kept.name} any more: it gets no role` }
-      : draft.world.roleOf(machine, kept.assigned);
+      : draft.world.roleOf(machine, kept.assigned, kept.role);
   const role = 'role' in choice ? choice.role : undefined;
   if (role !== kept.role || choice.reason !== kept.roleReason) {
     const { role: before, ...rest } = kept;

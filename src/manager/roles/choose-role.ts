@@ -19,6 +19,8 @@ export interface RoleQuestion {
   readonly properties: Readonly<Record<string, unknown>>;
   /** What a person or a trigger gave it, in place of what a rule says; the machine's document wins over it. */
   readonly assigned?: { readonly role: string; readonly by: string };
+  /** The role that it has: it stays while nobody can say what its rule is, as after a restart, when no property is there yet. */
+  readonly current?: string;
 }
 
 export interface RoleChoice {
@@ -51,14 +53,15 @@ function namedRole(name: string, roles: readonly Role[], by: 'machine' | 'assign
 function matchingRole(question: RoleQuestion, roles: readonly Role[], evaluate: EvaluateRule): RoleChoice {
   const refused: { role: string; reason: string }[] = [];
   for (const role of inOrder(roles)) {
-    if (role.match === undefined) continue;
-    const problem = mismatch(role.match, question, evaluate);
-    if (problem !== undefined) {
-      refused.push({ role: role.name, reason: problem });
-      continue;
+    const { match } = role;
+    if (match === undefined) continue;
+    const outcome = matches(match, question, evaluate);
+    const by = match.when === undefined ? 'label' : 'rule';
+    if (outcome.kind === 'yes') return { role, by, reason: matchText(match), refused };
+    if (outcome.kind === 'unknown' && role.name === question.current) {
+      return { role, by, reason: `${matchText(match)}; it keeps it, since ${outcome.reason}`, refused };
     }
-    const by = role.match.when === undefined ? 'label' : 'rule';
-    return { role, by, reason: matchText(role.match), refused };
+    refused.push({ role: role.name, reason: outcome.reason });
   }
   return { by: 'none', reason: noneText(question.machine.name, roles, refused), refused };
 }
@@ -67,17 +70,21 @@ function inOrder(roles: readonly Role[]): Role[] {
   return roles.toSorted((a, b) => b.priority - a.priority || (a.name < b.name ? -1 : 1));
 }
 
-function mismatch(match: NonNullable<Role['match']>, question: RoleQuestion, evaluate: EvaluateRule): string | undefined {
+type Match = { readonly kind: 'yes' } | { readonly kind: 'no' | 'unknown'; readonly reason: string };
+
+function matches(match: NonNullable<Role['match']>, question: RoleQuestion, evaluate: EvaluateRule): Match {
   const { name, labels } = question.machine;
   for (const [key, value] of Object.entries(match.labels ?? {})) {
     const own = Object.hasOwn(labels, key) ? labels[key] : undefined;
-    if (own !== value) return `it wants label ${key}=${value}, ${own === undefined ? 'there is none' : `found ${own}`}`;
+    if (own === value) continue;
+    return { kind: 'no', reason: `it wants label ${key}=${value}, ${own === undefined ? 'there is none' : `found ${own}`}` };
   }
-  if (match.when === undefined) return undefined;
+  if (match.when === undefined) return { kind: 'yes' };
   const outcome = evaluate(match.when, { machine: name, labels, properties: question.properties });
-  if (outcome.kind === 'error') return `its rule could not be evaluated: ${outcome.reason}`;
-  if (outcome.value === true) return undefined;
-  return outcome.value === false ? 'its rule is false' : `its rule gives ${typeof outcome.value}, expected true or false`;
+  if (outcome.kind === 'error') return { kind: 'unknown', reason: `its rule could not be evaluated: ${outcome.reason}` };
+  if (outcome.value === true) return { kind: 'yes' };
+  const reason = outcome.value === false ? 'its rule is false' : `its rule gives ${typeof outcome.value}, expected true or false`;
+  return { kind: 'no', reason };
 }
 
 function matchText({ labels, when }: NonNullable<Role['match']>): string {

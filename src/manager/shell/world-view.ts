@@ -49,7 +49,7 @@ export class WorldView {
       resolveImage: (image) => images.resolve(image),
       renderDomain: (vm, environment, host) => this.#surroundings.renderDomain(vm, environment, host),
       hasPower: (machine) => power.has(machine),
-      roleOf: (machine, assigned) => this.#roleOf(machine, assigned, now.monoMs),
+      roleOf: (machine, assigned, current) => this.#roleOf(machine, assigned, current, now.monoMs),
       newId: () => this.#surroundings.newId(),
     };
   }
@@ -63,13 +63,23 @@ export class WorldView {
     return this.#objects;
   }
 
-  #roleOf(machine: Machine, assigned: { readonly role: string; readonly by: string } | undefined, nowMs: number): ChosenRole['choice'] {
+  #roleOf(
+    machine: Machine,
+    assigned: { readonly role: string; readonly by: string } | undefined,
+    current: string | undefined,
+    nowMs: number,
+  ): ChosenRole['choice'] {
     const { roles } = this.#named().listed;
     const given = assigned === undefined ? '' : `${assigned.role} ${assigned.by}`;
     const before = this.#chosen.get(machine.name);
     const same = before?.machine === machine && before.assigned === given && before.roles === roles;
     if (before !== undefined && same && nowMs - before.atMs < roleEveryMs) return before.choice;
-    const question = { machine, properties: this.#sight.propertiesOf(machine.name), ...(assigned === undefined ? {} : { assigned }) };
+    const question = {
+      machine,
+      properties: this.#sight.propertiesOf(machine.name),
+      ...(assigned === undefined ? {} : { assigned }),
+      ...(current === undefined ? {} : { current }),
+    };
     const { role, reason } = chooseRole(question, roles, this.#sight.evaluate);
     const choice = { ...(role === undefined ? {} : { role: role.name }), reason };
     this.#chosen.set(machine.name, { machine, assigned: given, roles, atMs: nowMs, choice });

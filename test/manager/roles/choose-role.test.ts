@@ -11,8 +11,13 @@ const byRule = role('large', ['worker'], { match: { when: 'properties.ram_total 
 const byBoth = role('both', ['worker'], { match: { labels: { rack: 'b' }, when: 'machine.startsWith("post")' } });
 
 function choose(roles: readonly Role[], question: Partial<RoleQuestion['machine']> & Partial<Omit<RoleQuestion, 'machine'>> = {}) {
-  const { properties = {}, assigned, ...machine } = question;
-  const asked = { machine: { name: 'post01', labels: {}, ...machine }, properties, ...(assigned !== undefined && { assigned }) };
+  const { properties = {}, assigned, current, ...machine } = question;
+  const asked = {
+    machine: { name: 'post01', labels: {}, ...machine },
+    properties,
+    ...(assigned !== undefined && { assigned }),
+    ...(current !== undefined && { current }),
+  };
   const { role: chosen, by, reason, refused } = chooseRole(asked, roles, roleRuleEvaluator());
   return { role: chosen?.name, by, reason, refused };
 }
@@ -78,6 +83,15 @@ describe('the role of a host', () => {
     const chosen = choose([byRule, fallback]);
     expect(chosen).toMatchObject({ role: 'small', refused: [{ role: 'large' }] });
     expect(chosen.refused[0]?.reason).toMatch(/^its rule could not be evaluated: .*ram_total/);
+  });
+
+  it('stays while its rule cannot be evaluated, and goes when it is false: a restart moves no VM', () => {
+    const fallback = role('small', [], { match: { when: 'true' }, priority: -1 });
+    const kept = choose([byRule, fallback], { current: 'large' });
+    expect(kept).toMatchObject({ role: 'large', by: 'rule' });
+    expect(kept.reason).toMatch(/^rule properties.ram_total > 100000; it keeps it, since its rule could not be evaluated: /);
+    expect(choose([byRule, fallback], { current: 'large', properties: { ram_total: 1 } }).role).toBe('small');
+    expect(choose([byLabel, fallback], { current: 'gateway' }).role).toBe('small');
   });
 
   it('is not one whose rule gives something else than true or false', () => {
