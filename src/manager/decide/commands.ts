@@ -5,6 +5,7 @@ import type { AgentCommandArgs, AgentCommandName } from '../protocol.ts';
 import type { HostEntry, KeptCommand } from '../state.ts';
 
 const keptEnded = 2000;
+const forgottenAtOnce = 200;
 
 interface Issue<Name extends AgentCommandName> {
   readonly command: Name;
@@ -67,7 +68,9 @@ export function sendOpenCommands(draft: Draft, entry: HostEntry, commands: reado
 }
 
 export function endCommand(draft: Draft, command: KeptCommand, state: CommandState, reason: string, result?: unknown): void {
-  draft.keepEnded({ ...command, state, reason, endedMs: draft.now.wallMs, ...(result === undefined ? {} : { result }) });
+  // The text of an xl.cfg is long, and its environment and template say it again.
+  const { config: _, ...args } = command.args;
+  draft.keepEnded({ ...command, args, state, reason, endedMs: draft.now.wallMs, ...(result === undefined ? {} : { result }) });
   if (state === 'failed' || state === 'expired') {
     const { id, vm } = command;
     draft.tell(`command.${state}`, 'warning', { command: command.command, id, ...(vm === undefined ? {} : { vm }), reason }, command.host);
@@ -78,8 +81,13 @@ export function endCommand(draft: Draft, command: KeptCommand, state: CommandSta
 export function tendCommands(draft: Draft): void {
   const { wallMs } = draft.now;
   for (const command of draft.open.values()) draft.guarded(`command ${command.id}`, () => tendCommand(draft, command, wallMs));
-  if (draft.ended.size <= keptEnded) return;
-  for (const id of [...draft.ended.keys()].slice(0, draft.ended.size - keptEnded)) draft.forgetCommand(id);
+  const oldMs = wallMs - draft.world.settings.historyMs;
+  let forgotten = 0;
+  for (const [id, { endedMs = 0 }] of draft.ended) {
+    if (forgotten >= forgottenAtOnce || (draft.ended.size <= keptEnded && endedMs >= oldMs)) break;
+    draft.forgetCommand(id);
+    forgotten += 1;
+  }
 }
 
 function tendCommand(draft: Draft, command: KeptCommand, wallMs: number): void {

@@ -36,6 +36,8 @@ export type Cards = { readonly kind: 'given'; readonly cards: readonly VmCard[] 
 export interface TakenCards {
   readonly macs: Set<string>;
   readonly addresses: Set<string>;
+  /** Of each range, below what there is no address free. */
+  readonly from: Map<string, number>;
 }
 
 export function takenCards(vms: Iterable<KeptVm>): TakenCards {
@@ -47,7 +49,7 @@ export function takenCards(vms: Iterable<KeptVm>): TakenCards {
       addresses.add(`${bridge}/${vlan ?? ''}/${address}`);
     }
   }
-  return { macs, addresses };
+  return { macs, addresses, from: new Map() };
 }
 
 /** The cards of a VM for its next start: what it had and may keep, and of a range one address that nobody has. */
@@ -56,7 +58,7 @@ export function cardsFor(vm: KeptVm, networks: readonly VmNetwork[], taken: Take
   const cards: VmCard[] = [];
   for (const [index, network] of networks.entries()) {
     const { bridge, vlan, gateway } = network;
-    const address = addressFor(network, vm.cards[index]?.address, (each) => {
+    const address = addressFor(network, vm.cards[index]?.address, taken.from, (each) => {
       const key = `${bridge}/${vlan ?? ''}/${each}`;
       return taken.addresses.has(key) && !own.addresses.has(key);
     });
@@ -78,7 +80,12 @@ function macFor(vm: KeptVm, index: number, taken: ReadonlySet<string>, own: Read
   }
 }
 
-function addressFor(network: VmNetwork, kept: string | undefined, isTaken: (address: string) => boolean): string | undefined {
+function addressFor(
+  network: VmNetwork,
+  kept: string | undefined,
+  beginnings: Map<string, number>,
+  isTaken: (address: string) => boolean,
+): string | undefined {
   const range = /^([\d.]+)-([\d.]+)\/(\d+)$/.exec(network.address);
   if (range === null) return network.address;
   const [, first = '', last = '', prefix = ''] = range;
@@ -87,8 +94,10 @@ function addressFor(network: VmNetwork, kept: string | undefined, isTaken: (addr
   if (from === undefined || to === undefined) return undefined;
   const before = kept?.endsWith(`/${prefix}`) === true ? parseIpv4(kept.slice(0, -prefix.length - 1)) : undefined;
   if (kept !== undefined && before !== undefined && before >= from && before <= to && !isTaken(kept)) return kept;
-  for (let number = from; number <= to; number++) {
+  const key = `${network.bridge}/${network.vlan ?? ''}/${network.address}`;
+  for (let number = beginnings.get(key) ?? from; number <= to; number++) {
     const address = `${formatIpv4(number)}/${prefix}`;
+    beginnings.set(key, number);
     if (!isTaken(address)) return address;
   }
   return undefined;

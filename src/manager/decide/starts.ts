@@ -12,6 +12,8 @@ import { holdReason } from './storm.ts';
 import { hostsSeenWith } from './strays.ts';
 import { isPaused } from './wanted.ts';
 
+/** So many are placed in one turn: each of them is compared with every host. */
+const mostAtOnce = 200;
 /** Where nothing has changed, those that wait are looked at so seldom. */
 const againMs = 10_000;
 
@@ -21,15 +23,61 @@ export function tendStarts(draft: Draft): void {
   const refusals = new Map([...draft.memory.refusals].filter(([name]) => (draft.vms.get(name)?.claims.length ?? 1) === 0));
   if (refusals.size !== draft.memory.refusals.size) draft.remember({ refusals });
   if (waiting.length === 0 || !isWorthwhile(draft)) return;
+  const chosen = representatives(draft, waiting);
   const { places } = placeVms({
     hosts: placementHosts(draft),
     environments: draft.world.objects.listed.environments,
-    vms: waiting.map(waitingVm),
+    vms: chosen.map(waitingVm),
   });
   const taken = takenCards(draft.vms.values());
   for (const place of places) draft.guarded(`VM ${place.vm}`, () => follow(draft, place, taken));
+  shareRefusals(draft, waiting, chosen, places);
   const { hosts, vms } = draft;
-  draft.remember({ placed: { atMs: draft.now.monoMs, of: [hosts, vms, draft.world.objects] } });
+  const asked = new Set(chosen.map(({ name }) => name));
+  const isLeft = waiting.some(({ name }) => !asked.has(name) && !draft.memory.refusals.has(name));
+  draft.remember({ placed: { atMs: draft.now.monoMs, of: isLeft ? [] : [hosts, vms, draft.world.objects] } });
+}
+
+/**
+ * Where an environment had no place the last time, one of its VMs asks for all; otherwise those that are needed most, and not all at
+ * once.
+ */
+function representatives(draft: Draft, waiting: readonly KeptVm[]): readonly KeptVm[] {
+  const { environments } = draft.world.objects;
+  const asked = new Set<string>();
+  const chosen = waiting.filter((vm) => {
+    if (vm.failures.length > 0 || !draft.memory.refusals.has(vm.name)) return true;
+    if (asked.has(vm.environment)) return false;
+    asked.add(vm.environment);
+    return true;
+  });
+  if (chosen.length <= mostAtOnce) return chosen;
+  const priority = (vm: KeptVm): number => environments.get(vm.environment)?.priority ?? 0;
+  return chosen.toSorted((a, b) => priority(b) - priority(a) || a.sinceMs - b.sinceMs).slice(0, mostAtOnce);
+}
+
+/** What is refused to one VM is refused to all of its environment; when one is placed, the others ask again. */
+function shareRefusals(draft: Draft, waiting: readonly KeptVm[], chosen: readonly KeptVm[], places: readonly Place[]): void {
+  const plain = new Map(chosen.filter(({ failures }) => failures.length === 0).map((vm) => [vm.name, vm.environment]));
+  const placed = new Set<string>();
+  const refused = new Map<string, Place>();
+  for (const place of places) {
+    const environment = plain.get(place.vm);
+    if (environment === undefined) continue;
+    if (place.kind === 'host') placed.add(environment);
+    else refused.set(environment, place);
+  }
+  const refusals = new Map(draft.memory.refusals);
+  for (const { name, environment, failures } of waiting) {
+    if (failures.length > 0) continue;
+    const place = refused.get(environment);
+    if (place === undefined && placed.has(environment)) refusals.delete(name);
+    if (place === undefined) continue;
+    refusals.set(name, place.reasons);
+    const vm = draft.vms.get(name);
+    if (vm?.claims.length === 0) wait(draft, vm, place.reason);
+  }
+  draft.remember({ refusals });
 }
 
 /** The maps are replaced when anything in them changes. */
@@ -108,7 +156,7 @@ function start(
   const { boot, session, name: host } = entry.kept;
   const seq = vm.seq + 1;
   const { memoryMib, vcpus, readySeconds } = environment;
-  const { retryMs: _, ...rest } = vm;
+  const { retryMs: _retry, noMigration: _moved, ...rest } = vm;
   const next: KeptVm = {
     ...rest,
     seq,

@@ -31,7 +31,7 @@ function explainClaim(draft: Draft, vm: KeptVm, claim: Claim): Reason[] {
     return [...reasons, note(claim.host, 'there is no such host on record: only a boot of it, or a person, can end the claim')];
   const { kept, link } = entry;
   const domain = link.seen?.domains.get(vm.name);
-  const seen = domain === undefined ? 'its agent reports no such domain' : `its agent reports the domain as ${String(domain.state)}`;
+  const seen = domain === undefined ? 'its agent reports no such domain' : `its agent reports the domain as ${domain.state}`;
   reasons.push(note(claim.host, `${kept.state}: ${kept.reason}${link.seen === undefined ? '' : `; ${seen}`}`));
   if (vm.state === 'lost') reasons.push(...proofsFor(draft, vm, claim));
   return reasons;

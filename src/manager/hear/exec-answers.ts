@@ -25,7 +25,7 @@ export function hearExecErr(draft: Draft, entry: HostEntry, message: AgentMessag
   if (command === undefined) return known(draft, entry, message.reply);
   if (!isFinal(message, command)) return 'nothing-new';
   doubt(draft, entry);
-  endCommand(draft, command, message.code === 'cancelled' ? 'cancelled' : 'failed', `${String(message.code)}: ${message.reason}`);
+  endCommand(draft, command, message.code === 'cancelled' ? 'cancelled' : 'failed', `${message.code}: ${message.reason}`);
   const neverBegun = message.code === 'wrong-session' || message.code === 'wrong-boot' || notRecorded.has(message.code);
   if (message.domain === 'absent' || (neverBegun && command.command === 'vm.create' && message.domain !== 'present'))
     wordOfAbsence(draft, entry, command, message);
@@ -64,13 +64,7 @@ function wordOfAbsence(draft: Draft, { kept }: HostEntry, command: KeptCommand, 
   if (command.command === 'vm.create' ? claim.command !== command.id : startIsOpen(draft, vm.name)) return;
   forgetDomain(draft, kept.name, vm.name);
   const failed = command.command === 'vm.create' && failure !== undefined && !notRecorded.has(failure.code);
-  endClaim(
-    draft,
-    vm,
-    claim,
-    { kind: 'agent', session: kept.session },
-    failed ? { failure: `${String(failure.code)}: ${failure.reason}` } : {},
-  );
+  endClaim(draft, vm, claim, { kind: 'agent', session: kept.session }, failed ? { failure: `${failure.code}: ${failure.reason}` } : {});
 }
 
 function forgetDomain(draft: Draft, host: string, vm: string): void {

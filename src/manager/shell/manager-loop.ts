@@ -44,6 +44,7 @@ export class ManagerLoop {
   readonly link: AgentLink;
   /** Called after each turn that is durable. */
   onTurn: (state: ManagerState) => void = () => {};
+  readonly #self: Omit<LeaderRecord, 'untilMs'>;
   readonly #endings: (() => void)[] = [];
   #state: ManagerState = emptyState;
   #mode: ManagerStatus['state'] = 'starting';
@@ -70,6 +71,7 @@ export class ManagerLoop {
     this.#log = surroundings.log;
     this.#keeper = new RecordKeeper(surroundings.store);
     this.#sinceMs = this.#clock.now();
+    this.#self = { manager: surroundings.name, instance: surroundings.newId() };
     this.link = new AgentLink(
       surroundings,
       (input) => this.take(input),
@@ -119,7 +121,7 @@ export class ManagerLoop {
     await this.#running;
     if (led && this.#clock.monotonic() < this.#leadsUntilMs) {
       this.link.presence(this.#surroundings.name, 'left', 'it was closed');
-      const release = this.#keeper.leaderChange({ manager: this.#surroundings.name, untilMs: 0 });
+      const release = this.#keeper.leaderChange({ ...this.#self, untilMs: 0 });
       await this.#keeper
         .commit([release], this.#clock.now())
         .catch((error: unknown) => this.#log.warn({ error: String(error) }, 'the lead was not handed back'));
@@ -191,7 +193,7 @@ export class ManagerLoop {
     for (let first = true; ; first = false) {
       const startedMs = this.#clock.monotonic();
       const untilMs = this.#clock.now() + this.#settings.leaderMs;
-      const leader = this.#keeper.leaderChange({ manager: this.#surroundings.name, untilMs });
+      const leader = this.#keeper.leaderChange({ ...this.#self, untilMs });
       try {
         if (!(await this.#keeper.commit([...changes, leader], this.#clock.now())))
           return this.#stepDown('another manager has changed the records');
@@ -258,11 +260,11 @@ export class ManagerLoop {
     this.#state = { ...state, memory: { ...state.memory, bus } };
     this.#reflexes.restore(this.#state);
     if (this.#mode === 'stopped' || !this.#mayLead(leader)) {
-      if (this.#mode !== 'stopped') this.#stand('standby', `${leader?.manager ?? 'nobody'} leads`);
+      if (this.#mode !== 'stopped') this.#stand('standby', this.#whoLeads(leader));
       return;
     }
     const startedMs = this.#clock.monotonic();
-    const change = this.#keeper.leaderChange({ manager: name, untilMs: this.#clock.now() + this.#settings.leaderMs });
+    const change = this.#keeper.leaderChange({ ...this.#self, untilMs: this.#clock.now() + this.#settings.leaderMs });
     if (!(await this.#keeper.commit([change], this.#clock.now()))) {
       this.#stand('standby', 'another manager was quicker');
       return;
@@ -278,8 +280,15 @@ export class ManagerLoop {
     this.take({ kind: 'look' });
   }
 
+  #whoLeads(leader: LeaderRecord | undefined): string {
+    if (leader?.manager !== this.#self.manager) return `${leader?.manager ?? 'nobody'} leads`;
+    return `another process of the name ${leader.manager} leads: give each manager a name of its own`;
+  }
+
   #mayLead(leader: LeaderRecord | undefined): boolean {
-    if (leader === undefined || leader.manager === this.#surroundings.name || leader.untilMs === 0) return true;
+    if (leader === undefined || leader.untilMs === 0 || leader.instance === this.#self.instance) return true;
+    // At its start: a process of this name that led before is this one's predecessor, and dead.
+    if (leader.manager === this.#self.manager && this.#mode === 'starting') return true;
     return this.#clock.now() >= leader.untilMs + this.#settings.takeoverMs;
   }
 

@@ -8,6 +8,8 @@ const leaderId = 'leader';
 
 export interface LeaderRecord {
   readonly manager: string;
+  /** Which process of that name: random. */
+  readonly instance: string;
   readonly untilMs: number;
 }
 
@@ -71,6 +73,8 @@ export class RecordKeeper {
 function leaderOf(records: readonly ManagerRecord[]): LeaderRecord | undefined {
   const document = records.find(({ area, id }) => area === 'leader' && id === leaderId)?.document;
   const manager = document?.['manager'];
+  const instance = document?.['instance'];
   const untilMs = document?.['untilMs'];
-  return typeof manager === 'string' && typeof untilMs === 'number' ? { manager, untilMs } : undefined;
+  if (typeof manager !== 'string' || typeof untilMs !== 'number') return undefined;
+  return { manager, untilMs, instance: typeof instance === 'string' ? instance : '' };
 }
