@@ -24,13 +24,13 @@ export const functions: Readonly<Record<string, Call>> = {
 /** `x.f(y)`; the first argument is x. */
 export const methods: Readonly<Record<string, Call>> = {
   size: ([value], budget) => sizeOf(value, budget),
-  startsWith: ([text, part]) => bothTexts(text, part, (a, b) => a.startsWith(b)),
-  endsWith: ([text, part]) => bothTexts(text, part, (a, b) => a.endsWith(b)),
+  startsWith: ([text, part], budget) => bothTexts(text, part, (a, b) => (spend(budget, b.length >> 10) ? a.startsWith(b) : exhausted)),
+  endsWith: ([text, part], budget) => bothTexts(text, part, (a, b) => (spend(budget, b.length >> 10) ? a.endsWith(b) : exhausted)),
   contains: ([text, part], budget) =>
     bothTexts(text, part, (a, b) => (spend(budget, Math.ceil((a.length * b.length) / 512)) ? a.includes(b) : exhausted)),
   matches: ([text, pattern], budget) => bothTexts(text, pattern, (a, b) => matchesPattern(a, b, budget)),
-  lowerAscii: ([text], budget) => oneText(text, budget, (each) => each.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase())),
-  upperAscii: ([text], budget) => oneText(text, budget, (each) => each.replaceAll(/[a-z]+/g, (letters) => letters.toUpperCase())),
+  lowerAscii: ([text], budget) => inCase(text, budget, /[A-Z]+/g, (letters) => letters.toLowerCase()),
+  upperAscii: ([text], budget) => inCase(text, budget, /[a-z]+/g, (letters) => letters.toUpperCase()),
   trim: ([text], budget) => oneText(text, budget, (each) => each.trim()),
   sum: ([list], budget) => ofNumbers('sum', list, budget, (numbers) => numbers.reduce((sum, each) => sum + each, 0)),
   avg: ([list], budget) => ofNumbers('avg', list, budget, (numbers) => numbers.reduce((sum, each) => sum + each, 0) / numbers.length),
@@ -58,13 +58,19 @@ export function typeName(value: unknown): string {
 function sizeOf(value: unknown, budget: Budget): unknown {
   if (Array.isArray(value)) return BigInt(value.length);
   if (typeof value === 'string') {
-    if (!spend(budget, Math.ceil(value.length / lettersPerStep))) return exhausted;
-    // In CEL the letters of a text are its code points.
-    return BigInt(value.length - (value.match(/[\uD800-\uDBFF][\uDC00-\uDFFF]/g)?.length ?? 0));
+    return spend(budget, value.length >> 4) ? BigInt(codePoints(value)) : exhausted;
   }
   if (typeof value !== 'object' || value === null) return new Failure(`size(): expected a text, a list or a map, found ${typeName(value)}`);
   const keys = Object.keys(value).length;
   return spend(budget, keys >> 3) ? BigInt(keys) : exhausted;
+}
+
+/** The letters of a text are its code points in CEL. */
+function codePoints(text: string): number {
+  let pairs = 0;
+  for (let at = 0; at < text.length - 1; at++)
+    if ((text.charCodeAt(at) & 0xfc00) === 0xd800 && (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00) pairs++;
+  return text.length - pairs;
 }
 
 function toInt(value: unknown): unknown {
@@ -91,9 +97,17 @@ function bothTexts(text: unknown, part: unknown, answer: (text: string, part: st
   return new Failure(`expected a text, found ${typeName(typeof text === 'string' ? part : text)}`);
 }
 
-function oneText(text: unknown, budget: Budget, answer: (text: string) => string): unknown {
+function oneText(text: unknown, budget: Budget, answer: (text: string) => unknown): unknown {
   if (typeof text !== 'string') return new Failure(`expected a text, found ${typeName(text)}`);
   return spend(budget, Math.ceil(text.length / lettersPerStep)) ? answer(text) : exhausted;
+}
+
+/** Only ASCII letters change. */
+function inCase(text: unknown, budget: Budget, letters: RegExp, change: (letters: string) => string): unknown {
+  return oneText(text, budget, (each) => {
+    if (/^[\0-\x7f]*$/.test(each)) return change(each);
+    return spend(budget, each.length >> 2) ? each.replaceAll(letters, change) : exhausted;
+  });
 }
 
 function ofNumbers(name: string, list: unknown, budget: Budget, answer: (numbers: readonly number[]) => number): unknown {

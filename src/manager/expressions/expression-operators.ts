@@ -6,6 +6,8 @@ const maxInt = 2n ** 63n - 1n;
 const minInt = -(2n ** 63n);
 const maxListElements = 4096;
 const maxCompareDepth = 32;
+/** Comparing 1024 letters costs a step. */
+const lettersPerStepBits = 10;
 
 /** `a op b` for all operators of two values but `&&` and `||`. */
 export function binary(operator: string, left: unknown, right: unknown, budget: Budget): unknown {
@@ -22,7 +24,7 @@ export function binary(operator: string, left: unknown, right: unknown, budget: 
     case '<=':
     case '>':
     case '>=':
-      return compare(operator, left, right);
+      return compare(operator, left, right, budget);
     default:
       return calculate(operator, left, right, budget);
   }
@@ -36,8 +38,11 @@ export function negate(value: unknown): unknown {
 /** Numbers by their value, whole or not; texts, lists and maps by their content; values of different types are different. */
 function equal(left: unknown, right: unknown, budget: Budget, depth = 0): boolean | Failure {
   if (!spend(budget, 1)) return exhausted;
+  if (typeof left === 'string' && typeof right === 'string') {
+    if (left.length !== right.length) return false;
+    return spend(budget, left.length >> lettersPerStepBits) ? left === right : exhausted;
+  }
   if (left === right) return true;
-  if (typeof left === 'string' || typeof right === 'string') return false;
   if (isNumber(left)) return isNumber(right) && sameNumber(left, right);
   if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null) return false;
   if (depth > maxCompareDepth) return new Failure(`==: values that are nested deeper than ${maxCompareDepth} are not compared`);
@@ -82,8 +87,10 @@ function isIn(value: unknown, container: unknown, budget: Budget): unknown {
   return Object.hasOwn(container, value);
 }
 
-function compare(operator: '<' | '<=' | '>' | '>=', left: unknown, right: unknown): unknown {
-  const comparable = (isNumber(left) && isNumber(right)) || (typeof left === 'string' && typeof right === 'string');
+function compare(operator: '<' | '<=' | '>' | '>=', left: unknown, right: unknown, budget: Budget): unknown {
+  const areTexts = typeof left === 'string' && typeof right === 'string';
+  if (areTexts && !spend(budget, Math.min(left.length, right.length) >> lettersPerStepBits)) return exhausted;
+  const comparable = areTexts || (isNumber(left) && isNumber(right));
   if (!comparable) return new Failure(`${operator}: expected two numbers or two texts, found ${typeName(left)} and ${typeName(right)}`);
   if (operator === '<') return left < right;
   if (operator === '<=') return left <= right;

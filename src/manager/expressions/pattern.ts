@@ -117,7 +117,7 @@ function run(program: Program, text: string, budget: Budget): boolean | Failure 
   for (let at = 0; at <= text.length; at++) {
     const here: number[] = [];
     for (const state of [...states, 0]) if (follow(program, state, at, text.length, seenAt, here)) return true;
-    if (!spend(budget, 1 + (here.length >> 2))) return exhausted;
+    if (!spend(budget, 1 + (here.length >> 1))) return exhausted;
     states = [];
     const code = at < text.length ? text.charCodeAt(at) : -1;
     for (const state of here) {
