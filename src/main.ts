@@ -37,6 +37,7 @@ const commands: CommandTable = {
   logout: async () => (await import('./cli/login.ts')).addLogoutCommand,
   whoami: async () => (await import('./cli/login.ts')).addWhoamiCommand,
   loader: async () => (await import('./cli/loader.ts')).addLoaderCommands,
+  agent: async () => (await import('./cli/agent.ts')).addAgentCommand,
   lab: async () => (await import('./cli/lab.ts')).addLabCommands,
   completion: async () => (await import('./cli/completion.ts')).addCompletionCommand,
   __complete: async () => (await import('./cli/completion.ts')).completeCommand(() => commands),

@@ -1,0 +1,190 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createWriteStream, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { get } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import type { Failed, FetchedFiles, ImageCache, ImageFile } from './parts.ts';
+
+export interface HttpImageCacheOptions {
+  /** In RAM: `/flash/...`. */
+  readonly dir: string;
+  /** The boot HTTP server: `http://192.168.0.5:8080`. */
+  readonly server: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Of all files together. */
+  readonly maxBytes: number;
+  readonly tries?: number;
+  readonly pauseMs?: number;
+  /** Without a byte for so long a download is broken off. */
+  readonly idleMs?: number;
+}
+
+type Fetched = { readonly kind: 'done' } | (Failed & { readonly again: boolean });
+
+/**
+ * Files by their sha256. A file gets its name only when size and sha256 are right, so whatever lies there is whole; who asks for one
+ * that is under way waits for that download. What no domain is started from makes room for what comes, the longest unused first.
+ */
+export class HttpImageCache implements ImageCache {
+  readonly #options: Required<HttpImageCacheOptions>;
+  readonly #downloads = new Map<string, Promise<Fetched>>();
+  readonly #held = new Map<string, number>();
+  #coming = 0;
+
+  constructor(options: HttpImageCacheOptions) {
+    this.#options = { tries: 4, pauseMs: 1000, idleMs: 20_000, ...options };
+    mkdirSync(options.dir, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(options.dir)) if (!/^[0-9a-f]{64}$/.test(name)) rmSync(join(options.dir, name), { recursive: true });
+  }
+
+  async ensure(files: readonly ImageFile[]): Promise<FetchedFiles> {
+    for (const { sha256 } of files) this.#held.set(sha256, (this.#held.get(sha256) ?? 0) + 1);
+    let released = false;
+    const release = (): void => {
+      if (released) return;
+      released = true;
+      for (const { sha256 } of files) this.#release(sha256);
+    };
+    const paths: Record<string, string> = {};
+    for (const file of files) {
+      const fetched = await this.#one(file);
+      if (fetched.kind === 'failed') {
+        release();
+        return { kind: 'failed', code: fetched.code, reason: fetched.reason };
+      }
+      paths[file.name] = this.#path(file.sha256);
+    }
+    return { kind: 'done', paths, release };
+  }
+
+  #release(sha256: string): void {
+    const left = (this.#held.get(sha256) ?? 1) - 1;
+    if (left > 0) this.#held.set(sha256, left);
+    else this.#held.delete(sha256);
+  }
+
+  #one(file: ImageFile): Promise<Fetched> {
+    const running = this.#downloads.get(file.sha256);
+    if (running !== undefined) return running;
+    const path = this.#path(file.sha256);
+    const there = statSync(path, { throwIfNoEntry: false });
+    if (there?.size === file.bytes) {
+      const now = this.#options.clock.now() / 1000;
+      utimesSync(path, now, now);
+      return Promise.resolve({ kind: 'done' });
+    }
+    if (there !== undefined) return Promise.resolve(wrong(file, `it has ${there.size} bytes, and was announced with ${file.bytes}`));
+    const download = this.#download(file).finally(() => this.#downloads.delete(file.sha256));
+    this.#downloads.set(file.sha256, download);
+    return download;
+  }
+
+  async #download(file: ImageFile): Promise<Fetched> {
+    const room = this.#makeRoom(file);
+    if (room !== undefined) return room;
+    this.#coming += file.bytes;
+    try {
+      for (let attempt = 1; ; attempt++) {
+        const fetched = await this.#attempt(file);
+        if (fetched.kind === 'done' || !fetched.again || attempt >= this.#options.tries) return fetched;
+        this.#options.log.warn({ file: file.path, reason: fetched.reason, attempt }, 'a file is fetched again');
+        await new Promise<void>((resolve) => {
+          this.#options.clock.after(this.#options.pauseMs * 2 ** (attempt - 1), resolve);
+        });
+      }
+    } finally {
+      this.#coming -= file.bytes;
+    }
+  }
+
+  async #attempt(file: ImageFile): Promise<Fetched> {
+    const part = join(this.#options.dir, `part-${randomUUID()}`);
+    try {
+      const response = await this.#open(file);
+      if (response.statusCode !== 200) {
+        response.destroy();
+        const again = response.statusCode === undefined || response.statusCode >= 500 || response.statusCode === 429;
+        return { kind: 'failed', code: 'unreachable', reason: `${file.path}: the server answers ${response.statusCode}`, again };
+      }
+      const hash = createHash('sha256');
+      let bytes = 0;
+      const check = new Transform({
+        transform(chunk: Buffer, _encoding, done) {
+          bytes += chunk.length;
+          hash.update(chunk);
+          done(bytes > file.bytes ? new TooLong() : null, chunk);
+        },
+      });
+      await pipeline(response, check, createWriteStream(part, { mode: 0o600 }));
+      const sha256 = hash.digest('hex');
+      // What ended early is broken off, not wrong: only that is worth another try.
+      if (bytes < file.bytes)
+        return { kind: 'failed', code: 'unreachable', reason: `${file.path} ended after ${bytes} of ${file.bytes} bytes`, again: true };
+      if (sha256 !== file.sha256) return wrong(file, `its sha256 is ${sha256}, not ${file.sha256}`);
+      renameSync(part, this.#path(file.sha256));
+      this.#options.log.info({ file: file.path, bytes }, 'a file was fetched');
+      return { kind: 'done' };
+    } catch (error) {
+      if (error instanceof TooLong) return wrong(file, `it is longer than the ${file.bytes} bytes that were announced`);
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === 'ENOSPC')
+        return { kind: 'failed', code: 'no-memory', reason: `${file.path}: ${this.#options.dir} is full`, again: false };
+      return { kind: 'failed', code: 'unreachable', reason: `${file.path}: ${message}`, again: true };
+    } finally {
+      rmSync(part, { force: true });
+    }
+  }
+
+  #open(file: ImageFile): Promise<IncomingMessage> {
+    const { server, idleMs } = this.#options;
+    // The path is joined, never resolved: no command leads to another server.
+    const url = new URL(server);
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const request = get(
+      { host: url.hostname.replace(/^\[(.*)\]$/, '$1'), port: url.port || 80, path: encodeURI(file.path), timeout: idleMs },
+      resolve,
+    );
+    request.once('timeout', () => request.destroy(new Error(`no byte came for ${idleMs / 1000} s`)));
+    request.once('error', reject);
+    return promise;
+  }
+
+  #makeRoom(file: ImageFile): (Failed & { readonly again: false }) | undefined {
+    const { dir, maxBytes, log } = this.#options;
+    const kept = readdirSync(dir)
+      .filter((name) => /^[0-9a-f]{64}$/.test(name))
+      .map((name) => usedFile(dir, name))
+      .sort((one, other) => one.usedMs - other.usedMs);
+    let total = kept.reduce((sum, { bytes }) => sum + bytes, 0) + this.#coming + file.bytes;
+    for (const { name, bytes } of kept) {
+      if (total <= maxBytes) break;
+      if (this.#held.has(name)) continue;
+      rmSync(join(dir, name), { force: true });
+      log.info({ sha256: name, bytes }, 'a file that is not used made room');
+      total -= bytes;
+    }
+    if (total <= maxBytes) return undefined;
+    const reason = `${file.path}: with its ${file.bytes} bytes, files for VMs would take ${total} of the ${maxBytes} that they may take here`;
+    return { kind: 'failed', code: 'no-memory', reason, again: false };
+  }
+
+  #path(sha256: string): string {
+    return join(this.#options.dir, sha256);
+  }
+}
+
+class TooLong extends Error {}
+
+function wrong(file: ImageFile, reason: string): Fetched {
+  return { kind: 'failed', code: 'checksum', reason: `${file.path}: ${reason}`, again: false };
+}
+
+function usedFile(dir: string, name: string): { readonly name: string; readonly bytes: number; readonly usedMs: number } {
+  const found = statSync(join(dir, name), { throwIfNoEntry: false });
+  return { name, bytes: found?.size ?? 0, usedMs: found?.mtimeMs ?? 0 };
+}
