@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import { parseImageName } from '../model/image-manifest.ts';
 import { parseVmAddress } from '../model/vm-address.ts';
-import { checked, choice, ipv4, list, matching, name, section, text, whole, yesNo } from '../documents/shapes.ts';
+import { checked, choice, ipv4, list, matching, name, section, whole, yesNo } from '../documents/shapes.ts';
 import { parseMac } from '../model/mac.ts';
 import { labels, parameters } from './free-values.ts';
 
@@ -24,7 +24,8 @@ const word = (expected: string) => matching(/^[^\s"'\\,{}[\]]{1,255}$/, `${expec
 const propertyName = matching(/^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/, 'the name of a property such as ram_free');
 // Without a default, so that it is known whether somebody said it.
 const flag = (description: string) => Type.Boolean({ description, expected: 'true or false' });
-const expression = (description: string) => Type.String({ description, expected: 'a CEL expression', minLength: 1, maxLength: 8_192 });
+const expression = (description: string) =>
+  Type.String({ description, expected: 'a CEL expression of at most 2048 letters', minLength: 1, maxLength: 2_048 });
 
 const networkSchema = section('A network card.', {
   bridge: bridge('The bridge of the Dom0 that it joins: one that the Role gives, or xenbr0, which the Dom0 booted through.', {
@@ -169,23 +170,34 @@ export const triggerSchema = section('Something to do when an expression becomes
   forEach: choice('`once` over all, or for each `agent`.', ['once', 'agent'], 'once'),
   cmd: section('What is done then. Which keys it has, `command` says.', {
     command: choice('What.', ['query', 'scale', 'assign-role', 'drain', 'power', 'notify']),
-    group: Type.Optional(matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'a group such as all or role.worker')('Of `query`: whom to ask.')),
+    group: Type.Optional(
+      matching(
+        /^(?:all|role\.[\w.-]{1,58}|label\.[\w.-]{1,57})$/,
+        'a group: all, role.ROLE or label.KEY.VALUE',
+      )('Of `query`: whom to ask.'),
+    ),
     properties: Type.Optional(list('Of `query`: what to ask for.', propertyName('A property.'), { minItems: 1 })),
     environment: Type.Optional(name('Of `scale`: which.')),
     to: Type.Optional(whole('Of `scale`: to how many VMs.', 0, maxVmCount, {})),
-    by: Type.Optional(whole('Of `scale`: by how many, up or down.', -maxVmCount, maxVmCount, {})),
+    by: Type.Optional(whole('Of `scale`: by how many, up or down.', -100, 100, {})),
     role: Type.Optional(name('Of `assign-role`.')),
     machine: Type.Optional(
       name('Of `assign-role`, `drain` and `power`: which; with `forEach: agent` it is that agent where it is not said.'),
     ),
     action: Type.Optional(choice('Of `power`.', ['on', 'off', 'cycle'])),
     severity: Type.Optional(choice('Of `notify`; info where it is not said.', ['info', 'warning', 'error'])),
-    message: Type.Optional(text('Of `notify`: what to say.')),
+    message: Type.Optional(
+      Type.String({
+        description: 'Of `notify`: what to say; `{agent}` stands for the agent with `forEach: agent`.',
+        expected: 'a line of at most 512 letters',
+        pattern: '^[^\\r\\n\\0]{1,512}$',
+      }),
+    ),
   }),
   ticks: whole('Seconds between evaluations; 0: only when a property arrives that `expr` reads.', 0, 86_400, { default: 60 }),
   onUpdateCheck: Type.Optional(flag('Evaluate also when a property arrives that `expr` reads.')),
   on_update_check: Type.Optional(flag('The same, by the name that it had in the first virtdom.')),
-  quietSeconds: whole('Once it has fired, it does not fire again for so many seconds.', 0, 31_536_000, { default: 300 }),
+  quietSeconds: whole('Once it has fired, it does not fire again for so many seconds.', 0, 2_592_000, { default: 300 }),
   paused: yesNo('Whether it is not evaluated.', false),
 });
 

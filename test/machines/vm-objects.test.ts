@@ -1,8 +1,12 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { HeldClock } from '../../src/clock.ts';
+import { checkExpression } from '../../src/expression-checks.ts';
 import { CapturedLog } from '../../src/log.ts';
 import { ObjectBook } from '../../src/machines/object-book.ts';
 import type { ObjectDocument } from '../../src/machines/object-store.ts';
+import { readObjectsText } from '../../src/machines/objects-file.ts';
 import { parseDocument } from '../../src/machines/objects.ts';
 import { bookOf, machineDocument } from './book-rig.ts';
 import { MemoryObjectStore } from './memory-object-store.ts';
@@ -294,6 +298,16 @@ const faults: readonly (readonly [rule: string, lab: string, problem: string])[]
     'Trigger busy: on_update_check: expected one of onUpdateCheck and on_update_check, they mean the same',
   ],
 ];
+
+describe('the example of a farm', () => {
+  it('is right by itself, and for who has to understand its expressions', () => {
+    const lab = ['lab', 'farm'].map((name) => readFileSync(join(import.meta.dirname, `../../docs/examples/${name}.example.yaml`), 'utf8'));
+    expect(problemsOf(documents(...lab))).toEqual([]);
+    const { documents: all } = readObjectsText(documents(...lab), 'lab.yaml');
+    const triggers = all.flatMap((document) => (document.kind === 'Trigger' ? (parseDocument('Trigger', document).object ?? []) : []));
+    expect(triggers.map((each) => checkExpression({ kind: 'trigger', trigger: each }))).toEqual([[], []]);
+  });
+});
 
 describe('environments, roles and triggers', () => {
   it.each(faults)('are refused for %s, with what was expected', (_, lab, problem) => {

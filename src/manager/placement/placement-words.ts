@@ -41,7 +41,7 @@ export function whyChosen(fitting: number, fit: Fit, second: Fit | undefined, ro
     case 5:
       return `${of}, it keeps the largest share of its memory free (${room.freeMib} MiB before)`;
     default:
-      return `${of} equally well, the first by name`;
+      return `${of}, the first by name of those that are equally good`;
   }
 }
 

@@ -303,3 +303,28 @@ describe('a drain', () => {
     ]);
   });
 });
+
+describe('the farm of docs/environments.md', () => {
+  it('is placed as it says there', () => {
+    const farm = role('farm', ['gateway', 'worker']);
+    const capacity = { memoryMib: 1024, freeMib: 1024, cpus: 4 };
+    const hosts = ['post01', 'post02', 'post03'].map((name) => host(name, farm, { capacity }));
+    const environments = [
+      environment('gateway', { memoryMib: 128, priority: 10 }),
+      environment('worker', { memoryMib: 256, constraints: { spread: true, apartFrom: ['gateway'] } }),
+    ];
+    const vms = [waiting('worker-1'), waiting('worker-2'), waiting('worker-3'), waiting('gateway-1')];
+    const { places } = placeVms({ hosts, environments, vms });
+    expect(places.map(({ vm, ...place }) => [vm, place.kind === 'host' && place.host, place.reason])).toEqual([
+      ['gateway-1', 'post01', 'of 3 that fit, the first by name of those that are equally good'],
+      ['worker-1', 'post02', 'of 3 that fit, the first by name of those that are equally good'],
+      ['worker-2', 'post03', 'of 3 that fit, it has none of worker'],
+      ['worker-3', 'post02', 'of 3 that fit, the first by name of those that are equally good'],
+    ]);
+    expect(places[2]?.reasons).toContainEqual({
+      about: 'post01',
+      verdict: 'worse',
+      reason: 'it has 1 VM that worker is kept apart from',
+    });
+  });
+});
