@@ -113,15 +113,14 @@ export class BrokerConnection {
   }
 
   #judge({ type, qos, bytes }: FrameHeader): string | undefined {
+    this.#inflow.packet();
     if (!this.#greeted) {
       this.#greeted = true;
       if (type !== packetType.connect) return 'its first packet was no CONNECT';
       return bytes > this.#parts.limits.connectBytes ? `its CONNECT has ${bytes} bytes` : undefined;
     }
-    if (!this.#authenticated && type === packetType.publish) return 'it published before it was let in';
-    if (type !== packetType.publish) return undefined;
-    this.#inflow.publish();
-    return qos < 2 ? undefined : 'it published with QoS 2, which this broker does not have';
+    if (!this.#authenticated) return 'it went on before it was let in';
+    return type !== packetType.publish || qos < 2 ? undefined : 'it published with QoS 2, which this broker does not have';
   }
 
   #write(chunk: Buffer, done: (error?: Error) => void): void {

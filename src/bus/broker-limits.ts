@@ -11,8 +11,9 @@ export interface BrokerLimits {
   /** Of a CONNECT, with its will. */
   readonly connectBytes: number;
   readonly subscriptionsOfClient: number;
-  readonly publishesPerSecond: number;
-  readonly publishBurst: number;
+  /** Of all kinds, acknowledgements too. */
+  readonly packetsPerSecond: number;
+  readonly packetBurst: number;
   readonly bytesPerSecond: number;
   readonly byteBurst: number;
   /** Who has sent more than that for so long, though slowed down to it, is disconnected. */
@@ -38,8 +39,8 @@ export const brokerLimits: BrokerLimits = {
   packetBytes: 512 * kib + 4 * kib,
   connectBytes: 16 * kib,
   subscriptionsOfClient: 100,
-  publishesPerSecond: 50,
-  publishBurst: 500,
+  packetsPerSecond: 100,
+  packetBurst: 1000,
   bytesPerSecond: 2 * mib,
   byteBurst: 8 * mib,
   floodSeconds: 10,

@@ -24,16 +24,16 @@ export class BrokerRouter {
     return this;
   }
 
-  /** `done` is called when all have taken it. */
+  /** `done` is called when all have taken it, and never before this returns: aedes would go on reading in the middle of a packet. */
   emit(packet: AedesPublishPacket, done: () => void = () => undefined): this {
     const routes = this.#routes.match(packet.topic);
     let open = routes.size;
-    if (open === 0) done();
+    if (open === 0) setImmediate(done);
     const unnumbered = { ...packet, brokerId: '', brokerCounter: 0 };
     for (const route of routes)
       route(unnumbered, () => {
         open--;
-        if (open === 0) done();
+        if (open === 0) setImmediate(done);
       });
     return this;
   }

@@ -125,7 +125,7 @@ describe('the embedded broker', () => {
   });
 
   it('makes who publishes wait for a slow listener in this process, and forgets nothing', async () => {
-    await using under = await BrokerUnderTest.start({ localMessages: 5, publishesPerSecond: 10_000, publishBurst: 10_000 });
+    await using under = await BrokerUnderTest.start({ localMessages: 5, packetsPerSecond: 10_000, packetBurst: 10_000 });
     const agent = under.agent('post01/17');
     const heard: number[] = [];
     const gate = Promise.withResolvers<undefined>();

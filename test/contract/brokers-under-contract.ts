@@ -96,7 +96,7 @@ export async function embeddedUnderContract(): Promise<BrokerUnderContract> {
       credentialOf: () => Buffer.from(password),
       mayPublish: () => true,
       maySubscribe: () => true,
-      limits: { publishBurst: 10_000 },
+      limits: { packetBurst: 10_000 },
     });
   let broker = await open(0);
   const { port } = broker;
