@@ -32,9 +32,7 @@ export function evaluateTrigger(
     return { findings: [findingOf(expression, context, budget)], inputs: inputsOf(expression.reads, context) };
   const inOrder = agents.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const findings = inOrder.map((agent) => ({ agent: agent.name, ...findingOf(expression, { ...context, agent }, budget) }));
-  // Its own fields are shown for all agents, as those of `agents` are.
-  const reads = expression.reads.map((path) => (path[0] === 'agent' ? ['agent', '[]', ...path.slice(1)] : path));
-  const inputs = inputsOf(reads, { ...context, agent: inOrder });
+  const inputs = inputsOf(expression.reads, { ...context, agent: inOrder }, 'agent');
   return { findings, inputs };
 }
 

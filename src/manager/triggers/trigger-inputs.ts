@@ -5,9 +5,13 @@ import type { ReadPath } from '../expressions/expression-reads.ts';
 const maxEntries = 20;
 const maxText = 200;
 
-/** What an expression read, by path, for people: the values of many agents by their names, the first twenty of them. */
-export function inputsOf(reads: readonly ReadPath[], context: Context): Record<string, unknown> {
-  return Object.fromEntries(reads.map((path) => [pathText(path), shown(path, context)]));
+/**
+ * What an expression read, by path, for people: the values of many agents by their names, the first twenty of them. The variable
+ * `each` is a list here, of what the expression saw one after the other.
+ */
+export function inputsOf(reads: readonly ReadPath[], context: Context, each?: string): Record<string, unknown> {
+  const stepsOf = (path: ReadPath): ReadPath => (path[0] === each && each !== undefined ? [each, '[]', ...path.slice(1)] : path);
+  return Object.fromEntries(reads.map((path) => [pathText(path), shown(stepsOf(path), context)]));
 }
 
 function shown(path: ReadPath, context: Context): unknown {
@@ -16,7 +20,7 @@ function shown(path: ReadPath, context: Context): unknown {
   const list = follow(path.slice(0, at), context);
   if (!Array.isArray(list)) return brief(list);
   const rest = path.slice(at + 1).filter((step) => step !== '[]');
-  const entries = list.slice(0, maxEntries).map((each, index) => [nameOf(each, index), brief(follow(rest, each))] as const);
+  const entries = list.slice(0, maxEntries).map((entry, index) => [nameOf(entry, index), brief(follow(rest, entry))] as const);
   return Object.fromEntries(list.length > maxEntries ? [...entries, ['...', `${list.length - maxEntries} more`]] : entries);
 }
 
