@@ -1,17 +1,18 @@
 import { createHash, type Hash } from 'node:crypto';
 import { lstatSync, readFileSync, readlinkSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { agentInputs } from './agent-bundle.ts';
 import { ImageError } from './image-error.ts';
 import type { Recipe } from './recipe.ts';
 
 /** Raised when the same recipe makes another root than before: every image is then built anew. */
 export const buildRevision = 2;
 
-/** The sha256 of all that a build is made from, except the packages' own versions: recipe, overlay files, this program. */
+/** The sha256 of all that a build is made from, except the packages' own versions: recipe, overlay files, this program and its agent. */
 export function recipeSha256(recipe: Recipe, programVersion: string): string {
   const hash = createHash('sha256');
   const { overlays, ...rest } = recipe;
-  hash.update(JSON.stringify([buildRevision, programVersion, rest]));
+  hash.update(JSON.stringify([buildRevision, programVersion, rest, ...(recipe.agent === true ? [agentInputs()] : [])]));
   for (const overlay of overlays) addOverlay(hash, overlay);
   return hash.digest('hex');
 }

@@ -16,6 +16,8 @@ export interface Recipe {
   /** `nfs`: a root that machines mount; `initramfs`: packed too, for guests that unpack it into their memory. */
   readonly packaging: 'nfs' | 'initramfs';
   readonly packages: readonly string[];
+  /** Lays virtdom's agent into the root, with the Node that runs it. */
+  readonly agent?: true;
   /** Folders as absolute paths. */
   readonly overlays: readonly string[];
   /** Patterns under `kernel/` of the modules that stay; absent: all stay. */
@@ -54,6 +56,7 @@ const keys = [
   'variant',
   'packaging',
   'packages',
+  'agent',
   'overlays',
   'kernelModules',
   'units',
@@ -87,6 +90,7 @@ export function parseRecipe(text: string, file: string): Recipe {
     variant: reader.choice(root, 'variant', ['minbase', 'extract']),
     packaging: reader.choice(root, 'packaging', ['nfs', 'initramfs']),
     packages: reader.texts(root, 'packages', /^[a-z0-9][a-z0-9.+-]+$/, 'the name of a Debian package'),
+    ...(reader.yes(root, 'agent') && { agent: true as const }),
     overlays,
     ...(root.has('kernelModules') && {
       kernelModules: reader.patterns(root, 'kernelModules', /^[^/].*/, 'a pattern under kernel/, without leading slash'),
@@ -150,6 +154,12 @@ class RecipeReader {
     const chosen = values.find((value) => isScalar(node) && node.value === value);
     if (node !== undefined && chosen === undefined) this.#expect(node, `${values.join(' or ')} as ${key}`);
     return chosen ?? values[0];
+  }
+
+  yes(map: YAMLMap, key: string): boolean {
+    const node = map.get(key, true) as Node | undefined;
+    if (node !== undefined && !(isScalar(node) && typeof node.value === 'boolean')) this.#expect(node, `true or false as ${key}`);
+    return isScalar(node) && node.value === true;
   }
 
   texts(map: YAMLMap, key: string, form = /./, expected = 'text'): string[] {

@@ -1,5 +1,6 @@
 import { lstatSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { addAgent, agentInputs } from './agent-bundle.ts';
 import { neutralMirror, sourceLines } from './apt-sources.ts';
 import { type CommandOptions, runInRoot } from './command.ts';
 import { convertToFlash } from './flash.ts';
@@ -35,6 +36,7 @@ export function stagesOf(recipe: Recipe): readonly Stage[] {
     overlaysStage(recipe, overlays),
     ...[...enable, ...steps].map(stepStage),
     finishStage(recipe),
+    ...(recipe.agent === true ? [agentStage()] : []),
     ...(packaging === 'initramfs' ? [packStage] : []),
   ];
 }
@@ -106,6 +108,17 @@ function finishStage({ units, remove, writable, packaging }: Recipe): Stage {
       if (units.mask.length > 0) maskUnits(root, units.mask);
       progress.note(`${removePaths(root, remove)} paths removed`);
       if (isMounted) convertToFlash(root, writable);
+    },
+  };
+}
+
+function agentStage(): Stage {
+  return {
+    title: 'add the agent and its Node',
+    inputs: ['agent', buildRevision, agentInputs()],
+    async run(root, { progress }) {
+      const { agentBytes, nodeBytes } = await addAgent(root);
+      progress.note(`agent.mjs ${mebibytes(agentBytes)}, Node ${process.version} ${mebibytes(nodeBytes)}`);
     },
   };
 }
