@@ -23,7 +23,7 @@ export function managerView(nowMs: number): View<ManagerResource> {
       formatFields([
         ['name', manager.name],
         ...managerFields(manager, nowMs),
-        ['bus', `${manager.bus.kind}, ${manager.bus.state}: ${manager.bus.reason}`],
+        ['bus', `${manager.bus.kind}, ${manager.bus.state}${manager.bus.reason === '' ? '' : `: ${manager.bus.reason}`}`],
         ['agents', String(manager.agents)],
         ['commands', `${manager.openCommands} open`],
         ['hosts', countsText(manager.hosts)],

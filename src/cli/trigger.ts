@@ -46,29 +46,33 @@ function agoText(time: string | undefined, nowMs: number): string | undefined {
   return time === undefined ? undefined : `${formatAge(time, nowMs)} ago`;
 }
 
+type Field = readonly [name: string, value: string | undefined];
+
 function describeTrigger({ lastEvaluation, lastFired, nextAt, ...trigger }: TriggerResource): string {
   const { at, agent, outcome } = lastFired ?? {};
   const fired = at === undefined ? 'never' : `${formatTime(at)}${agent === undefined ? '' : ` for ${agent}`}: ${outcome}`;
-  return `${describeEvaluation(lastEvaluation)}${formatFields([
-    ['last fired', fired],
-    ['next', formatTime(nextAt)],
-  ])}${yamlText(trigger)}`;
+  const fields = [
+    ...evaluationFields('last evaluation', lastEvaluation),
+    ['last fired', fired] as const,
+    ['next', formatTime(nextAt)] as const,
+  ];
+  return formatFields(fields) + yamlText(trigger);
 }
 
-function describeEvaluation(evaluation: Evaluation | undefined): string {
-  if (evaluation === undefined) return formatFields([['last evaluation', 'never']]);
+function evaluationFields(title: string, evaluation: Evaluation | undefined): Field[] {
+  if (evaluation === undefined) return [[title, 'never']];
   const { at, result, reason, inputs, agents = [] } = evaluation;
-  return formatFields([
-    ['last evaluation', `${formatTime(at)}: ${result}: ${reason}`],
+  return [
+    [title, `${formatTime(at)}: ${result}: ${reason}`],
     ...Object.entries(inputs).map(([name, value], index) => [index === 0 ? 'it read' : '', `${name} = ${JSON.stringify(value)}`] as const),
     ...agents.map((each, index) => [index === 0 ? 'agents' : '', `${each.agent}: ${each.result}: ${each.reason}`] as const),
-  ]);
+  ];
 }
 
 const checkView: View<TriggerCheck> = {
   columns: [{ head: 'VALID', cell: ({ valid }) => valid }],
   name: ({ valid }) => String(valid),
-  detail: ({ evaluation }) => describeEvaluation(evaluation).replace(/^last evaluation:/, 'would say now:  '),
+  detail: ({ evaluation }) => formatFields(evaluationFields('would say now', evaluation)),
 };
 
 /** Adds `virtdom trigger …`. */
