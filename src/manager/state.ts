@@ -24,7 +24,8 @@ export interface DomainsSeen {
   readonly boot: number;
   readonly session: number;
   readonly settled: boolean;
-  readonly monoMs: number;
+  /** When the beat that it answers was published: it is not older. None where it answers no beat, and may be of any age. */
+  readonly beatMs?: number;
   readonly domains: ReadonlyMap<string, DomainReport>;
   readonly busy: ReadonlySet<string>;
 }
@@ -55,6 +56,8 @@ export interface HostLink {
   readonly heardWallMs?: number;
   readonly seen?: DomainsSeen;
   readonly facts?: AgentFacts;
+  /** When it answered a command last: what it saw before says nothing about the time after. */
+  readonly doubtMs?: number;
   /** Names of domains that were there when `facts` were read. */
   readonly factsCount?: ReadonlySet<string>;
   readonly groupsTold?: string;
@@ -82,6 +85,8 @@ export interface Stop {
 export interface KeptVm extends Vm {
   /** Of its newest claim; 0 before the first. */
   readonly seq: number;
+  /** The newest claim whose start its agent has answered. */
+  readonly answeredSeq?: number;
   /** At-least-one, and its host is silent: another VM is in its place. */
   readonly givenUp?: boolean;
   readonly stop?: Stop;
@@ -99,6 +104,8 @@ export interface KeptCommand extends ManagerCommand {
   readonly withinMs: number;
   /** When it was published last. */
   readonly publishedMs?: number;
+  /** The claim on its host that it is about, where it is about a VM. */
+  readonly seq?: number;
   /** Its domain is started by it: it carries a nonce. */
   readonly starts?: boolean;
 }

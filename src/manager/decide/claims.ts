@@ -40,10 +40,11 @@ function absentByAgent(draft: Draft, vm: KeptVm, claim: Claim, { kept, link }: H
   const { seen } = link;
   if (seen === undefined || !link.agreed || !seen.settled || seen.session !== kept.session || seen.boot !== claim.boot) return undefined;
   if (seen.domains.has(vm.name) || seen.domains.has(`${vm.name}--incoming`)) return undefined;
-  if (draft.hosts.get(claim.host)?.link.beat === undefined) return undefined;
   if (vm.move !== undefined && mayStillMove(draft, vm.move, vm)) return undefined;
-  if (seen.session > claim.session || startIsAnswered(draft, vm, claim)) return { kind: 'agent', session: seen.session };
-  return undefined;
+  if (seen.session > claim.session) return { kind: 'agent', session: seen.session };
+  // In the session of the start itself only what was surely seen after the agent's answer to it proves something.
+  const isAfter = seen.beatMs !== undefined && seen.beatMs > (link.doubtMs ?? Number.POSITIVE_INFINITY);
+  return isAfter && startIsAnswered(draft, vm, claim) ? { kind: 'agent', session: seen.session } : undefined;
 }
 
 /** The source's agent is at it, or nobody knows: then what the target does not have yet it may have soon. */
@@ -55,11 +56,11 @@ function mayStillMove(draft: Draft, move: NonNullable<KeptVm['move']>, vm: KeptV
   return seen === undefined || !seen.settled || seen.session <= ended.session;
 }
 
-/** In the session of the start itself a report proves something only after the agent has answered the start. */
 function startIsAnswered(draft: Draft, vm: KeptVm, claim: Claim): boolean {
   for (const open of draft.open.values()) if (open.vm === vm.name && open.starts === true) return false;
+  if (vm.answeredSeq === claim.seq) return true;
   const start = claim.command === undefined ? undefined : draft.ended.get(claim.command);
-  return start !== undefined && (start.state === 'done' || start.state === 'failed');
+  return start?.state === 'done' || start?.state === 'failed';
 }
 
 /** A start that its agent knows nothing of, or that left nothing behind, has failed. */

@@ -11,6 +11,8 @@ interface Issue<Name extends AgentCommandName> {
   readonly command: Name;
   readonly args: AgentCommandArgs<Name>;
   readonly vm?: string;
+  /** Of the claim that is taken for it; without one, of the claim that its VM has on the host. */
+  readonly seq?: number;
   readonly reason: string;
   readonly author: string;
 }
@@ -20,6 +22,7 @@ export function issueCommand<Name extends AgentCommandName>(draft: Draft, entry:
   const { kept, link } = entry;
   const { wallMs } = draft.now;
   const spec = commandSpecs[issue.command];
+  const seq = issue.seq ?? claimOn(draft, issue.vm, kept.name);
   const command: KeptCommand = {
     id: draft.world.newId(),
     host: kept.name,
@@ -35,11 +38,16 @@ export function issueCommand<Name extends AgentCommandName>(draft: Draft, entry:
     session: kept.session,
     expiresMs: wallMs + spec.answerMs,
     withinMs: spec.withinMs,
+    ...(seq === undefined ? {} : { seq }),
     ...(spec.starts === true ? { starts: true } : {}),
   };
   if (link.agreed) return publishCommand(draft, command, link.beat?.nonce);
   draft.keepOpen(command);
   return command;
+}
+
+function claimOn(draft: Draft, vm: string | undefined, host: string): number | undefined {
+  return vm === undefined ? undefined : draft.vms.get(vm)?.claims.find((claim) => claim.host === host)?.seq;
 }
 
 function publishCommand(draft: Draft, command: KeptCommand, nonce: string | undefined): KeptCommand {
@@ -71,6 +79,8 @@ export function endCommand(draft: Draft, command: KeptCommand, state: CommandSta
   // The text of an xl.cfg is long, and its environment and template say it again.
   const { config: _, ...args } = command.args;
   draft.keepEnded({ ...command, args, state, reason, endedMs: draft.now.wallMs, ...(result === undefined ? {} : { result }) });
+  const move = command.command === 'vm.migrate' && command.vm !== undefined ? draft.vms.get(command.vm)?.move : undefined;
+  if (move?.command === command.id) draft.changeLink(move.to, { doubtMs: draft.now.monoMs });
   if (state === 'failed' || state === 'expired') {
     const { id, vm } = command;
     draft.tell(`command.${state}`, 'warning', { command: command.command, id, ...(vm === undefined ? {} : { vm }), reason }, command.host);
@@ -103,7 +113,7 @@ function tendCommand(draft: Draft, command: KeptCommand, wallMs: number): void {
   }
   if (wallMs >= command.expiresMs) return expire(draft, command, entry);
   const publishedMs = command.publishedMs ?? 0;
-  const due = wallMs - publishedMs >= draft.world.settings.resendMs || publishedMs < (link.agreedWallMs ?? 0);
+  const due = Math.abs(wallMs - publishedMs) >= draft.world.settings.resendMs || publishedMs < (link.agreedWallMs ?? 0);
   const busy = link.seen?.busy.has(command.id) === true;
   if (link.agreed && due && !busy && answers(draft, entry)) sendOpenCommands(draft, entry, [command]);
 }

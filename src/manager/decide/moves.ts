@@ -6,7 +6,7 @@ import { isLeaving } from './counts.ts';
 import { startMove } from './migration.ts';
 import { placementHosts } from './placing.ts';
 import { askToStop } from './stops.ts';
-import { isPaused } from './wanted.ts';
+import { isPaused, isPausing } from './wanted.ts';
 
 const againMs = 10_000;
 /** Of one environment only so many are on the move at a time. */
@@ -34,7 +34,7 @@ function isToMove(draft: Draft, vm: KeptVm): boolean {
   if (vm.instances !== 'at-most-one' || vm.state !== 'running' || vm.stop !== undefined || vm.move !== undefined) return false;
   const environment = draft.world.objects.environments.get(vm.environment);
   if (environment === undefined || isPaused(environment, draft.environments.get(environment.name))) return false;
-  return isLeaving(draft, vm) && (vm.retryMs === undefined || draft.now.wallMs >= vm.retryMs);
+  return isLeaving(draft, vm) && !isPausing(vm, draft.now.wallMs);
 }
 
 /** @returns whether it is on its way */

@@ -2,7 +2,7 @@ import type { VmEnvironment } from '../../model/vm-environment.ts';
 import { placeVms } from '../placement/placement.ts';
 import type { Place } from '../placement/placement.ts';
 import type { Draft } from '../draft.ts';
-import type { KeptVm } from '../state.ts';
+import type { KeptCommand, KeptVm } from '../state.ts';
 import { giveIn } from './claim-end.ts';
 import { issueCommand, reachable } from './commands.ts';
 import { cardsFor, takenCards } from './new-vm.ts';
@@ -10,7 +10,7 @@ import type { TakenCards } from './new-vm.ts';
 import { avoided, placementHosts, waitingVm } from './placing.ts';
 import { holdReason } from './storm.ts';
 import { hostsSeenWith } from './strays.ts';
-import { isPaused } from './wanted.ts';
+import { isPaused, isPausing } from './wanted.ts';
 
 /** So many are placed in one turn: each of them is compared with every host. */
 const mostAtOnce = 200;
@@ -103,10 +103,17 @@ function whyNotYet(draft: Draft, vm: KeptVm, environment: VmEnvironment): string
   const hold = holdReason(draft);
   const byDeath = vm.state === 'recovering' && vm.ended !== undefined && vm.ended.proof.kind !== 'agent';
   if (hold !== undefined && byDeath) return `it may start again, and waits for the hold to end: ${hold.reason}`;
-  if (vm.retryMs !== undefined && draft.now.wallMs < vm.retryMs) return 'it starts again in a moment';
+  if (isPausing(vm, draft.now.wallMs)) return 'it starts again in a moment';
+  const stop = openStop(draft, vm.name);
+  if (stop !== undefined) return `${stop.host} has not answered ${stop.command} of it yet: that might meet its next domain`;
   if (vm.instances !== 'at-most-one') return undefined;
   const seen = hostsSeenWith(draft, vm.name);
   return seen.length === 0 ? undefined : `a domain of this name is on ${seen.join(', ')}: it has to be gone first`;
+}
+
+function openStop(draft: Draft, vm: string): KeptCommand | undefined {
+  for (const command of draft.open.values()) if (command.vm === vm && command.command !== 'vm.console') return command;
+  return undefined;
 }
 
 function follow(draft: Draft, place: Place, taken: TakenCards): void {
@@ -185,6 +192,7 @@ function start(
     command: 'vm.create',
     args: { vm: vm.name, uuid: vm.uuid, claim: seq, config: rendered.config, image: image.ref, files: [...image.files], readySeconds },
     vm: vm.name,
+    seq,
     reason: place.reason,
     author: 'manager',
   });

@@ -24,6 +24,11 @@ export function isHealthy(vm: KeptVm, environment: VmEnvironment): boolean {
   return vm.state === 'running' && vm.stop === undefined && (environment.readySeconds === 0 || vm.ready !== undefined);
 }
 
+/** A pause is short: one that ends far away is of a clock that has been set back. */
+export function isPausing({ retryMs }: KeptVm, wallMs: number): boolean {
+  return retryMs !== undefined && wallMs < retryMs && retryMs - wallMs <= 60_000;
+}
+
 /** `gateway-2` is slot 2 of environment gateway. */
 export function slotOf(vm: KeptVm): number {
   return Number(/-(\d+)$/.exec(vm.name)?.[1] ?? 0);

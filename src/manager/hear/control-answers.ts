@@ -6,6 +6,9 @@ import type { DomainsSeen, HostEntry } from '../state.ts';
 /** Whether the message changes what is known, so that it is worth deciding anew at once. */
 export type Heard = 'news' | 'nothing-new';
 
+/** Sessions go up by one each time: a number far above was made up. */
+const mostAhead = 1_000_000;
+
 interface Arrival {
   readonly atMs: number;
   readonly wallMs: number;
@@ -29,6 +32,7 @@ export function hearControlVal(draft: Draft, entry: HostEntry, message: AgentMes
     );
     return 'nothing-new';
   }
+  if (message.session > kept.session + mostAhead) return refuseSession(draft, host, message.session);
   if (message.session > kept.session) return raise(draft, entry, message.session);
   const late = kept.state === 'fenced' && message.session <= (kept.dead?.session ?? 0) && !isAfterDeath(entry, arrival.beatMs);
   if (late) return 'nothing-new';
@@ -49,7 +53,8 @@ export function hearControlVal(draft: Draft, entry: HostEntry, message: AgentMes
   }
   if (!ruled) return 'nothing-new';
   const before = draft.hosts.get(host)?.link.seen;
-  const seen = seenOf(message, arrival.atMs);
+  if (before?.beatMs !== undefined && arrival.beatMs !== undefined && arrival.beatMs < before.beatMs) return 'nothing-new';
+  const seen = seenOf(message, arrival.beatMs);
   draft.changeLink(host, { seen });
   const silentBefore = entry.kept.state !== 'online';
   return agreedNow || silentBefore || message.facts !== undefined || !sameDomains(before, seen) ? 'news' : 'nothing-new';
@@ -75,12 +80,18 @@ function raise(draft: Draft, { kept }: HostEntry, session: number): Heard {
   return 'news';
 }
 
-function seenOf(message: AgentMessageOf<'CONTROLVAL'>, monoMs: number): DomainsSeen {
+function refuseSession(draft: Draft, host: string, session: number): Heard {
+  const reason = `it says that session ${session} rules it, far above any that was given; ignored`;
+  draft.tellOnce(`session ${host}`, 60_000, 'agent.refused', 'warning', { reason }, host);
+  return 'nothing-new';
+}
+
+function seenOf(message: AgentMessageOf<'CONTROLVAL'>, beatMs: number | undefined): DomainsSeen {
   return {
     boot: message.boot,
     session: message.session,
     settled: message.settled,
-    monoMs,
+    ...(beatMs === undefined ? {} : { beatMs }),
     domains: new Map(message.domains.map((domain) => [domain.name, domain])),
     busy: new Set(message.busy),
   };
@@ -100,7 +111,8 @@ function sameDomains(before: DomainsSeen | undefined, now: DomainsSeen): boolean
 
 export function hearControlErr(draft: Draft, entry: HostEntry, message: AgentMessageOf<'CONTROLERR'>): Heard {
   const { kept } = entry;
-  if (message.boot === kept.boot && message.session > kept.session) return raise(draft, entry, message.session);
+  if (message.boot === kept.boot && message.session > kept.session && message.session <= kept.session + mostAhead)
+    return raise(draft, entry, message.session);
   draft.tellOnce(
     `controlerr ${kept.name} ${message.code}`,
     60_000,

@@ -14,6 +14,7 @@ export function hearExecVal(draft: Draft, entry: HostEntry, message: AgentMessag
   if (command === undefined) return known(draft, entry, message.reply);
   doubt(draft, entry);
   endCommand(draft, command, 'done', message.repeated ? 'done; answered from its record' : 'done', message.result);
+  noteAnswer(draft, command);
   const result = message.result;
   if (typeof result === 'object' && result !== null && 'domain' in result && result.domain === 'absent')
     wordOfAbsence(draft, entry, command);
@@ -26,9 +27,8 @@ export function hearExecErr(draft: Draft, entry: HostEntry, message: AgentMessag
   if (!isFinal(message, command)) return 'nothing-new';
   doubt(draft, entry);
   endCommand(draft, command, message.code === 'cancelled' ? 'cancelled' : 'failed', `${message.code}: ${message.reason}`);
-  const neverBegun = message.code === 'wrong-session' || message.code === 'wrong-boot' || notRecorded.has(message.code);
-  if (message.domain === 'absent' || (neverBegun && command.command === 'vm.create' && message.domain !== 'present'))
-    wordOfAbsence(draft, entry, command, message);
+  noteAnswer(draft, command);
+  if (message.domain === 'absent') wordOfAbsence(draft, entry, command, message);
   return 'news';
 }
 
@@ -49,8 +49,13 @@ function known(draft: Draft, { kept }: HostEntry, id: string): Heard | 'foreign'
 
 /** What was reported before the answer says nothing about the time after it. */
 function doubt(draft: Draft, { kept }: HostEntry): void {
-  const seen = draft.hosts.get(kept.name)?.link.seen;
-  if (seen !== undefined) draft.changeLink(kept.name, { seen: { ...seen, settled: false } });
+  draft.changeLink(kept.name, { doubtMs: draft.now.monoMs });
+}
+
+/** From now on a report without the domain says something about this claim. */
+function noteAnswer(draft: Draft, { command, vm: name, seq }: KeptCommand): void {
+  const vm = name === undefined ? undefined : draft.vms.get(name);
+  if (command === 'vm.create' && vm !== undefined && seq === vm.seq) draft.keepVm({ ...vm, answeredSeq: seq });
 }
 
 /** The agent's word that the domain is not there ends the claim, unless a start of it is still unanswered. */
@@ -58,10 +63,10 @@ function wordOfAbsence(draft: Draft, { kept }: HostEntry, command: KeptCommand, 
   const vm = command.vm === undefined ? undefined : draft.vms.get(command.vm);
   const claim = vm?.claims.find(({ host }) => host === kept.name);
   if (vm === undefined || claim === undefined || vm.move !== undefined) return;
-  if (command.boot !== claim.boot || command.session < claim.session) return;
+  if (command.seq !== claim.seq || command.boot !== claim.boot || command.session < claim.session) return;
   // Something of that name was in the way: whatever else the agent says, it has not surely seen the last of it.
   if (failure?.code === 'exists') return;
-  if (command.command === 'vm.create' ? claim.command !== command.id : startIsOpen(draft, vm.name)) return;
+  if (startIsOpen(draft, vm.name)) return;
   forgetDomain(draft, kept.name, vm.name);
   const failed = command.command === 'vm.create' && failure !== undefined && !notRecorded.has(failure.code);
   endClaim(draft, vm, claim, { kind: 'agent', session: kept.session }, failed ? { failure: `${failure.code}: ${failure.reason}` } : {});

@@ -42,7 +42,7 @@ function refuse(draft: Draft, host: string, reason: string, flood: boolean): voi
   const machine = draft.world.objects.machines.has(host) ? host : undefined;
   const kind = flood ? 'agent.flood' : 'agent.refused';
   draft.tellOnce(
-    `${kind} ${host} ${reason}`,
+    `${kind} ${host}`,
     refusedEveryMs,
     kind,
     'warning',

@@ -12,6 +12,7 @@ import type { ManagerMessage, Presence } from '../protocol.ts';
 const rate = 200;
 const burst = 1000;
 const keptBeats = 4;
+const mostAgents = 4096;
 
 interface Bucket {
   tokens: number;
@@ -114,7 +115,7 @@ export class AgentLink {
       this.#take({ kind: 'refused', host, reason: decoded.reason, flood: false });
       return;
     }
-    this.presences.set(host, decoded.message);
+    if (this.presences.size < mostAgents || this.presences.has(host)) this.presences.set(host, decoded.message);
     this.#take({ kind: 'presence', host, presence: decoded.message });
   }
 
@@ -144,6 +145,7 @@ export class AgentLink {
 
   #mayPass(host: string): boolean {
     const nowMs = this.#clock.monotonic();
+    if (this.#buckets.size > mostAgents) this.#buckets.clear();
     const bucket = this.#buckets.get(host) ?? { tokens: burst, atMs: nowMs };
     bucket.tokens = Math.min(burst, bucket.tokens + ((nowMs - bucket.atMs) * rate) / 1000);
     bucket.atMs = nowMs;

@@ -18,6 +18,8 @@ export class RecordKeeper {
   readonly #store: ManagerStore;
   readonly #known = new Map<string, { readonly revision: number; readonly text: string }>();
 
+  #unreadable: ReadonlySet<string> = new Set();
+
   constructor(store: ManagerStore) {
     this.#store = store;
   }
@@ -31,8 +33,8 @@ export class RecordKeeper {
     this.#known.clear();
     for (const { area, id, revision, document } of records) this.#known.set(`${area}/${id}`, { revision, text: JSON.stringify(document) });
     const { state, unreadable } = stateOf(records, quietFromMs);
-    const names = new Set(unreadable.map(({ area, id }) => `${area}/${id}`));
-    return { state: { ...state, memory: { ...state.memory, unreadable: names } }, unreadable, leader: leaderOf(records) };
+    this.#unreadable = new Set(unreadable.map(({ area, id }) => `${area}/${id}`));
+    return { state: { ...state, memory: { ...state.memory, unreadable: this.#unreadable } }, unreadable, leader: leaderOf(records) };
   }
 
   /** What the draft changes; nothing where it only touched. */
@@ -44,6 +46,8 @@ export class RecordKeeper {
   }
 
   #add(changes: RecordChange[], area: RecordArea, id: string, document: Readonly<Record<string, unknown>> | undefined): void {
+    // What another virtdom wrote and this one cannot read stays as it is.
+    if (this.#unreadable.has(`${area}/${id}`)) return;
     const known = this.#known.get(`${area}/${id}`);
     if (document === undefined) {
       if (known !== undefined) changes.push({ area, id, revision: known.revision });
