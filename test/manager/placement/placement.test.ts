@@ -91,6 +91,28 @@ describe('a host', () => {
     expect(hostsOf({ hosts: [of], environments: [worker], vms: [waiting('worker-2')] })).toEqual({ 'worker-2': 'xen1' });
   });
 
+  it('is charged for what libxl keeps of each VM that it gets', () => {
+    const capacity = { memoryMib: 1041, freeMib: 1041, cpus: 4 };
+    const request = { hosts: [host('xen1', both, { capacity })], environments: [worker], vms: [waiting('worker-1'), waiting('worker-2')] };
+    expect(hostsOf(request)).toEqual({ 'worker-1': 'xen1', 'worker-2': 'none of 1 host: 1 without enough free memory' });
+  });
+
+  it('says what is free when it is asked, not what was before', () => {
+    const environments = [
+      environment('a', { priority: 3, memoryMib: 700 }),
+      environment('b', { priority: 2 }),
+      environment('c', { memoryMib: 700 }),
+    ];
+    const capacity = { memoryMib: 800, freeMib: 705, cpus: 4 };
+    const hosts = [host('xen1', role('all', ['a', 'b', 'c']), { capacity })];
+    const { places } = placeVms({ hosts, environments, vms: ['a-1', 'b-1', 'c-1'].map((name) => waiting(name)) });
+    expect(places.map(({ reasons }) => reasons[0]?.reason)).toEqual([
+      'it needs 711 MiB (700 and 11 for Xen), 705 MiB are free',
+      'the only one that fits',
+      'it needs 711 MiB (700 and 11 for Xen), 184 MiB are free',
+    ]);
+  });
+
   it('needs what libxl keeps for a domain beside its memory (libxl__get_required_paging_memory)', () => {
     // 4 KiB * (256 a vcpu + 2 a MiB), and 4 MiB of slack.
     expect(neededMib(1024, 2)).toBe(1024 + 2 + 8 + 4);
@@ -273,6 +295,20 @@ describe('N+1', () => {
         verdict: 'note',
         reason: 'no N+1: if xen1 were lost, worker-2 would find no place; likewise 1 more host',
       },
+    ]);
+  });
+});
+
+describe('N+1 of environments that exclude each other', () => {
+  it('is not there where only the excluded have room', () => {
+    const apart = [environment('gateway', { constraints: { excludes: ['worker'] } }), worker];
+    const hosts = [
+      host('xen1', both, { vms: [placed('gateway-1', { memoryMib: 16 })] }),
+      host('xen2', both, { vms: [placed('worker-1', { memoryMib: 16 })] }),
+    ];
+    expect(placeVms({ hosts, environments: apart, vms: [], nPlusOne: true }).notes).toEqual([
+      { about: 'gateway', verdict: 'note', reason: 'no N+1: if xen1 were lost, gateway-1 would find no place' },
+      { about: 'worker', verdict: 'note', reason: 'no N+1: if xen2 were lost, worker-1 would find no place' },
     ]);
   });
 });
