@@ -1,9 +1,11 @@
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { defaultSocket, formatApiAddress, parseApiAddress } from './api-address.ts';
 import type { ApiAddress } from './api-address.ts';
 import { ApiClient } from './api-client.ts';
 import type { ClientLimits } from './api-client.ts';
+import { ApiProblem } from './api-problem.ts';
 import { findCredential } from './credential-file.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -30,16 +32,41 @@ export function asking(
   return async (...given) => {
     // The last one is the command itself, and the one before it its options.
     const api = await connect(terminal, given.at(-2) as ServiceOptions);
+    const ask = (service: ApiClient): Promise<void> => work(service, ...(given.slice(0, -1) as never[]));
     try {
-      await work(api, ...(given.slice(0, -1) as never[]));
+      await ask(api);
+    } catch (error) {
+      const beside = isManagerOff(error) ? managerBeside(terminal, api) : undefined;
+      if (beside === undefined) throw error;
+      try {
+        await ask(beside);
+      } finally {
+        beside.close();
+      }
     } finally {
       api.close();
     }
   };
 }
 
+/** Nothing was done: a process without a manager refuses before it looks at anything else. */
+export function isManagerOff(error: unknown): boolean {
+  return error instanceof ApiProblem && error.body.type?.endsWith('/manager-off') === true;
+}
+
+/** The manager that runs by itself on the same machine has its socket beside that of the service. */
+export function managerBeside(terminal: Terminal, { address }: ApiClient): ApiClient | undefined {
+  if (address.kind !== 'socket') return undefined;
+  const path = join(dirname(address.path), 'manager.sock');
+  if (path === address.path || !existsSync(path)) return undefined;
+  return clientOf(terminal, { kind: 'socket', path });
+}
+
 export async function connect(terminal: Terminal, options: ServiceOptions, limits?: Partial<ClientLimits>): Promise<ApiClient> {
-  const address = await findService(terminal, options);
+  return clientOf(terminal, await findService(terminal, options), limits);
+}
+
+function clientOf(terminal: Terminal, address: ApiAddress, limits?: Partial<ClientLimits>): ApiClient {
   return new ApiClient(address, findCredential(formatApiAddress(address), terminal.environment ?? {}), limits);
 }
 

@@ -11,7 +11,7 @@ import { formatFields } from './field-lines.ts';
 import { managerFields } from './manager-view.ts';
 import { outputOption, printItem } from './output.ts';
 import type { OutputOptions, View } from './output.ts';
-import { asking, serviceCommand } from './service-command.ts';
+import { asking, isManagerOff, managerBeside, serviceCommand } from './service-command.ts';
 import type { Terminal } from './terminal.ts';
 
 interface Status extends Health {
@@ -51,7 +51,7 @@ export function addStatusCommand(program: Command, terminal: Terminal): void {
     .action(
       asking(terminal, async (api, { output }: OutputOptions) => {
         const { body } = await api.get<Health>('/health');
-        printItem(terminal, output, statusView(terminal.now?.() ?? Date.now()), { ...body, ...(await managerPart(api)) });
+        printItem(terminal, output, statusView(terminal.now?.() ?? Date.now()), { ...body, ...(await managerPart(terminal, api)) });
         if (body.state !== 'ok')
           throw new CliError('failed', `the service at ${formatApiAddress(api.address)} is ${body.state}: ${body.reason}`);
       }),
@@ -59,12 +59,14 @@ export function addStatusCommand(program: Command, terminal: Terminal): void {
 }
 
 /** Whoever is not logged in learns how the service is, and no more; and not every service has a manager. */
-async function managerPart(api: ApiClient): Promise<Pick<Status, 'manager' | 'troubled'>> {
+async function managerPart(terminal: Terminal, api: ApiClient): Promise<Pick<Status, 'manager' | 'troubled'>> {
   try {
     const { body: manager } = await api.get<ManagerResource>('/manager');
     const vms = await api.list<VmResource>('/vms', { state: 'lost,error', sort: 'state' }, mostTroubled);
     return { manager, troubled: vms.map(({ name, state, reason, since }) => ({ name, state, reason, since })) };
   } catch (error) {
+    const beside = isManagerOff(error) ? managerBeside(terminal, api) : undefined;
+    if (beside !== undefined) return managerPart(terminal, beside).finally(() => beside.close());
     if (error instanceof ApiProblem && [401, 403, 404, 503].includes(error.status)) return {};
     throw error;
   }

@@ -18,13 +18,14 @@ interface ConsoleOptions {
 }
 
 const mostBytes = 64 * 1024;
+const slowestSeconds = 10;
 
 /** Adds `virtdom vm console`. */
 export function addVmConsoleCommand(noun: Command, terminal: Terminal): void {
   serviceCommand(noun, 'console <vm>', 'print the end of what a VM wrote on its console')
     .option('-f, --follow', 'go on with what it writes, until Ctrl-C')
     .option('--bytes <count>', 'so much of its end', parseCount, 8192)
-    .option('--every <time>', 'how often to look', parseSeconds, 2)
+    .option('--every <time>', 'how often to look while something comes', parseSeconds, 2)
     .action(asking(terminal, (api, name: string, options: ConsoleOptions) => showConsole(terminal, api, name, options)));
 }
 
@@ -36,12 +37,15 @@ async function showConsole(terminal: Terminal, api: ApiClient, name: string, { f
   let shown = await read();
   write(terminal, shown);
   if (follow !== true) return;
+  let seconds = Math.max(1, every);
   for (;;) {
-    await pause(Math.max(1, every) * 1000);
+    await pause(seconds * 1000);
     const text = await patiently(terminal, read, shown);
     const { isWhole, text: part } = newPart(shown, text);
     if (!isWhole) terminal.error(`… what ${printable(name)} wrote between is not to be had any more\n`);
     write(terminal, part);
+    // Each look is work for the agent: where nothing comes, fewer do.
+    seconds = part === '' ? Math.min(seconds * 1.5, Math.max(every, slowestSeconds)) : Math.max(1, every);
     shown = text;
     await terminal.drained?.();
   }

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { execFile, execFileSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -191,6 +191,25 @@ describe('the connection to the service', () => {
       code: 1,
       out: expect.stringMatching(/degraded +0\.1\.0 +2h +no events/),
     });
+  });
+
+  it('asks the manager that runs by itself beside the service, where the service has none', async () => {
+    const manager = await FakeService.start();
+    const off = problem(503, 'No manager runs here.', { type: '/api/v1/problems/manager-off' });
+    service
+      .on('GET /vms', off)
+      .on('GET /manager', off)
+      .on('GET /health', { body: { state: 'ok', reason: 'serving', uptimeSeconds: 1 } });
+    expect(await run(['vm', 'list'])).toMatchObject({ code: 1, error: expect.stringContaining('No manager runs here.') });
+    symlinkSync(manager.socket, join(service.folder, 'manager.sock'));
+    manager.on('GET /vms', { body: { items: [] } }).on('GET /manager', {
+      body: { name: 'server1', state: 'leading', reason: 'nobody else leads', since: '2026-03-01T11:00:00Z' },
+    });
+    expect(await run(['vm', 'list'])).toMatchObject({ code: 0, error: expect.stringContaining('no VM fits') });
+    expect(await run(['status'])).toMatchObject({ code: 0, out: expect.stringMatching(/manager: +leading since .*: nobody else leads/) });
+    await manager.close();
+    service.on('GET /vms', problem(503, 'The database failed.', { type: '/api/v1/problems/unavailable' }));
+    expect(await run(['vm', 'list'])).toMatchObject({ code: 1, error: expect.stringContaining('The database failed.') });
   });
 
   it('follows the cursor to the last page, and stops at the limit', async () => {
