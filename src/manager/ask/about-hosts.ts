@@ -2,8 +2,10 @@ import type { Host } from '../../model/host.ts';
 import type { Vm } from '../../model/vm.ts';
 import { answers, issueCommand, reachable } from '../decide/commands.ts';
 import { declareDead } from '../decide/fencing.ts';
+import { placementHosts } from '../decide/placing.ts';
 import type { Draft } from '../draft.ts';
 import { hostView } from '../explain/views.ts';
+import { planMoves } from '../placement/placement.ts';
 import type { ManagerState } from '../state.ts';
 import { notFound, refused } from './asking.ts';
 import type { Act, Decision } from './asking.ts';
@@ -27,9 +29,25 @@ export const setDuty =
     const already = entry.kept.duty === duty || (duty === 'draining' && entry.kept.duty === 'maintenance');
     if (!already) draft.changeHost(name, { duty });
     const left = `${claimed.length} VMs have to leave ${name} (asked by ${author})`;
-    const notes = duty === 'active' ? [`${name} may be given VMs again`] : [claimed.length === 0 ? `no VM is on ${name}` : left];
+    const notes =
+      duty === 'active'
+        ? [`${name} may be given VMs again`]
+        : [claimed.length === 0 ? `no VM is on ${name}` : left, ...whereTo(draft, name)];
     return { kind: 'done', view: viewOf(name), notes };
   };
+
+const mostMoves = 20;
+
+/** For each VM of a host whether there is room for it, or for one in its place, elsewhere. */
+function whereTo(draft: Draft, from: string): string[] {
+  const { environments } = draft.world.objects.listed;
+  const { moves } = planMoves({ hosts: placementHosts(draft), environments, from: [from] });
+  const lines = moves.map(({ vm, to }) =>
+    to.kind === 'host' ? `${vm}: there is room on ${to.host}` : `${vm}: no other place, ${to.reason}`,
+  );
+  const rest = lines.length - mostMoves;
+  return rest > 0 ? [...lines.slice(0, mostMoves), `and ${rest} more VMs`] : lines;
+}
 
 /** The operator's word is a proof like the others: it is not taken for a host that speaks. */
 export const confirmDead =
