@@ -35,7 +35,17 @@ function whyNotPlaced(draft: Draft, entry: HostEntry): string | undefined {
   const { state, sinceMs } = entry.kept;
   if (state !== 'online') return undefined;
   if (!reachable(entry)) return 'its agent has not agreed to a session yet';
-  return draft.now.wallMs - sinceMs < draft.world.settings.tickMs / 2 ? 'it is online since a moment ago' : undefined;
+  return isFresh(draft, sinceMs) ? 'it is online since a moment ago' : undefined;
+}
+
+function isFresh(draft: Draft, sinceMs: number): boolean {
+  return Math.abs(draft.now.wallMs - sinceMs) < draft.world.settings.tickMs / 2;
+}
+
+/** Whether a host will be there for VMs in a moment that was not asked now. */
+export function someAreFresh(draft: Draft): boolean {
+  for (const { kept } of draft.hosts.values()) if (kept.state === 'online' && isFresh(draft, kept.sinceMs)) return true;
+  return false;
 }
 
 function placedByHost(draft: Draft): ReadonlyMap<string, PlacedVm[]> {

@@ -15,8 +15,8 @@ function tendSession(draft: Draft, entry: HostEntry): void {
   const { monoMs } = draft.now;
   const { presence } = link;
   if (kept.boot === undefined || presence === undefined || presence.boot !== kept.boot || presence.state !== 'here') return;
-  if (link.agreed) return tellGroups(draft, entry);
   const isNew = link.sessionFor !== presence.connection;
+  if (link.agreed && !isNew) return tellGroups(draft, entry);
   if (!draft.memory.bus.connected) return;
   if (link.askedMs !== undefined && monoMs - link.askedMs < (isNew ? flapMs : repeatMs)) return;
   if (isNew) draft.changeHost(kept.name, { session: kept.session + 1 });

@@ -7,7 +7,7 @@ import { giveIn } from './claim-end.ts';
 import { issueCommand, reachable } from './commands.ts';
 import { cardsFor, takenCards } from './new-vm.ts';
 import type { TakenCards } from './new-vm.ts';
-import { avoided, placementHosts, waitingVm } from './placing.ts';
+import { avoided, placementHosts, someAreFresh, waitingVm } from './placing.ts';
 import { holdReason } from './storm.ts';
 import { hostsSeenWith } from './strays.ts';
 import { isPaused, isPausing } from './wanted.ts';
@@ -34,7 +34,7 @@ export function tendStarts(draft: Draft): void {
   shareRefusals(draft, waiting, chosen, places);
   const { hosts, vms } = draft;
   const asked = new Set(chosen.map(({ name }) => name));
-  const isLeft = waiting.some(({ name }) => !asked.has(name) && !draft.memory.refusals.has(name));
+  const isLeft = someAreFresh(draft) || waiting.some(({ name }) => !asked.has(name) && !draft.memory.refusals.has(name));
   draft.remember({ placed: { atMs: draft.now.monoMs, of: isLeft ? [] : [hosts, vms, draft.world.objects] } });
 }
 
