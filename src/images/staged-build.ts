@@ -23,10 +23,8 @@ export function explainStages({ recipe, cache: folder, anew }: StagedBuild): rea
   const cache = new StageCache(folder);
   const key = StageCache.key('', bootstrapInputs(recipe));
   let kept = anew === 'packages' ? undefined : cache.find(key);
-  const mirror = findMirror();
-  const from = `${mirror.main}${mirror.security === undefined ? '' : ` and ${mirror.security}`}`;
   const title = packagesTitle(recipe);
-  const lines = [kept === undefined ? `make  ${title}, from ${from}` : `kept  ${title} (${mebibytes(kept.bytes)})`];
+  const lines = [kept === undefined ? `make  ${title}, from ${mirrorInWords()}` : `kept  ${title} (${mebibytes(kept.bytes)})`];
   for (const stage of stagesOf(recipe)) {
     const before: KeptStage | undefined = kept;
     kept = before === undefined || anew !== 'none' ? undefined : cache.find(StageCache.key(before.id, stage.inputs));
@@ -85,6 +83,11 @@ export async function buildRoot(
     kept = cache.keep(stageKey, half, stage.title);
   }
   rmSync(half, { recursive: true, force: true });
+}
+
+function mirrorInWords(): string {
+  const { main, security } = findMirror();
+  return security === undefined ? main : `${main} and ${security}`;
 }
 
 function packagesTitle({ suite, packages, variant }: Recipe): string {
