@@ -18,7 +18,7 @@ export interface LocalPropertiesParts {
   readonly commands: PropertyCommands;
   /** Of the machine's own files. */
   readonly definitions: readonly PropertyDefinition[];
-  /** What was wrong with them: said once. */
+  /** What was wrong with them. */
   readonly problems?: readonly PropertyProblem[];
 }
 
@@ -26,8 +26,9 @@ export interface LocalPropertiesParts {
 const gatherMs = 100;
 /** After the agent's start everything is extracted once within so long. */
 const firstWithinSeconds = 5;
-/** After its start, when somebody is listening. */
-const tellProblemsMs = 2000;
+/** What is wrong with definitions is said after the start, when the bus should be there, and again for who came later. */
+const tellProblemsMs = 10_000;
+const tellProblemsAgainMs = 3_600_000;
 const maxAtOnce = 8;
 const maxManagerDefinitions = 256;
 const maxBackOffSeconds = 3600;
@@ -70,7 +71,7 @@ export class LocalProperties implements PropertySource {
     setMaxListeners(0, this.#closing.signal);
     for (const definition of parts.definitions) this.#properties.set(definition.name, this.#begin(definition));
     const { problems = [] } = parts;
-    if (problems.length > 0) this.#telling = parts.clock.after(tellProblemsMs, () => this.#tell({ values: [], problems }));
+    if (problems.length > 0) this.#tellProblems(problems, tellProblemsMs);
     this.#schedule();
   }
 
@@ -177,15 +178,16 @@ export class LocalProperties implements PropertySource {
     const nowSecond = Math.floor(this.#parts.clock.monotonic() / 1000);
     for (const property of this.#properties.values()) {
       if (property.dueSecond > nowSecond) continue;
-      property.dueSecond = this.#nextSecond(property, nowSecond);
-      void this.#extract(property).then(() => this.#gather(property));
+      property.dueSecond = Infinity; // until it has come back
+      void this.#extract(property).then(() => this.#extracted(property));
     }
     this.#schedule();
   }
 
   /** The next one on its grid, so that it does not drift; after failures each second, fourth... of them, at most an hour away. */
-  #nextSecond({ definition, failures }: Property, nowSecond: number): number {
+  #nextSecond({ definition, failures }: Property): number {
     const { ticks } = definition;
+    const nowSecond = Math.floor(this.#parts.clock.monotonic() / 1000);
     const phase = this.#phase(definition, ticks);
     const next = nowSecond + ticks - ((((nowSecond - phase) % ticks) + ticks) % ticks);
     const skipped = Math.min(2 ** Math.min(failures, 12) - 1, Math.max(0, Math.floor(maxBackOffSeconds / ticks) - 1));
@@ -235,8 +237,10 @@ export class LocalProperties implements PropertySource {
     this.#running++;
   }
 
-  #gather(property: Property): void {
+  #extracted(property: Property): void {
     if (this.#closing.signal.aborted || this.#properties.get(property.definition.name) !== property) return;
+    property.dueSecond = this.#nextSecond(property);
+    this.#schedule();
     this.#gathered.push(property);
     this.#gathering ??= this.#parts.clock.after(gatherMs, () => this.#say());
   }
@@ -246,6 +250,13 @@ export class LocalProperties implements PropertySource {
     const gathered = this.#gathered;
     this.#gathered = [];
     for (const extracted of inParts(gathered)) this.#tell(extracted);
+  }
+
+  #tellProblems(problems: readonly PropertyProblem[], afterMs: number): void {
+    this.#telling = this.#parts.clock.after(afterMs, () => {
+      this.#tell({ values: [], problems });
+      this.#tellProblems(problems, tellProblemsAgainMs);
+    });
   }
 
   #tell(extracted: Extracted): void {
