@@ -14,7 +14,7 @@ export class VmStartVerdict {
   readonly #clock: Clock;
   readonly #said: string[] = [];
   readonly #outcome = Promise.withResolvers<VmStart>();
-  #poweredOnMs = 0;
+  #poweredOnMs: number | undefined;
   #timer: Timer | undefined;
 
   constructor(withinSeconds: number, clock: Clock = systemClock) {
@@ -42,7 +42,7 @@ export class VmStartVerdict {
     this.#timer?.cancel();
   }
 
-  /** The row to show, where it is something that the manager says. */
+  /** The row to show, where it is something that the manager says since the machine was switched on. */
   take(line: ServeLine): TimelineRow | undefined {
     if (line['event'] !== 'manager') return undefined;
     const kind = textOf(line['kind']);
@@ -55,6 +55,7 @@ export class VmStartVerdict {
       this.#timer?.cancel();
       this.#outcome.resolve({ kind: 'ready', vm, host, ...(address !== '' && { address }) });
     }
+    if (this.#poweredOnMs === undefined) return undefined;
     const seconds = (this.#clock.now() - this.#poweredOnMs) / 1000;
     return { seconds, stage: kind, protocol: 'bus', what, bytes: '', aside: false };
   }
