@@ -66,7 +66,7 @@ it('a dry run says what would be done and does nothing', async () => {
   onTestFinished(() => void vi.unstubAllEnvs());
   const state = scratchFolder();
   const { code, out } = await image('build', 'dom0', '--dry-run', '--state-dir', state);
-  expect(out).toMatch(/^make {2}13 packages of trixie, from http:\/\/mirror\.example\/debian$/m);
+  expect(out).toMatch(/^make {2}\d+ packages of trixie, from http:\/\/mirror\.example\/debian$/m);
   expect({ code, last: out.trimEnd().split('\n').at(-1) }).toEqual({ code: 0, last: 'publish as dom0@1' });
   expect((await image('list', '--state-dir', state, '-o', 'name')).out).toBe('');
 });
