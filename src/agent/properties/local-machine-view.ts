@@ -10,7 +10,7 @@ const maxFileBytes = 1024 * 1024;
 const maxXlBytes = 8 * 1024 * 1024;
 /** Properties that are asked together run `xl` once. */
 const xlFreshMs = 1000;
-const questions = { info: ['info'], list: ['list', '-l'] } as const;
+const questions = { info: ['info'], list: ['list', '-l'], table: ['list'] } as const;
 
 const run = promisify(execFile);
 

@@ -7,8 +7,8 @@ export interface MachineView {
   /** Where a symbolic link leads, as it is written; undefined where there is none. */
   link(path: string): Promise<string | undefined>;
   space(path: string): Promise<{ readonly totalBytes: number; readonly freeBytes: number } | undefined>;
-  /** What `xl info` or `xl list -l` writes. @throws CommandError where it fails or takes too long */
-  xl(question: 'info' | 'list', signal: AbortSignal): Promise<string>;
+  /** What `xl info`, `xl list -l` (`list`) or `xl list` (`table`) writes. @throws CommandError where it fails or takes too long */
+  xl(question: 'info' | 'list' | 'table', signal: AbortSignal): Promise<string>;
   /** What a script of the plugin folder writes. @throws CommandError */
   plugin(file: string, args: readonly string[], signal: AbortSignal): Promise<string>;
 }

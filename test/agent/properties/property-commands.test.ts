@@ -151,6 +151,27 @@ describe('the built-in commands', () => {
     await expect(extract(text, 'string', machine)).rejects.toThrow(reason);
   });
 
+  it('xen cpu_busy: of all processors and domains since it was asked last, also where domains came and went', async () => {
+    const machine = dom0();
+    const memory = new Map<string, number>();
+    const table = (rows: string): void =>
+      void machine.answers.set('xl table', `Name                                        ID   Mem VCPUs\tState\tTime(s)\n${rows}`);
+    const busyAt = (monoMs: number): Promise<unknown> => extract('xen cpu_busy', 'float', machine, { memory, monoMs });
+    machine.answers.set('xl info', 'nr_cpus                : 2\n');
+    table(
+      'Domain-0                                     0   512     1     r-----      95.1\nworker-1                                     3   128     2     -b----     471.7\n',
+    );
+    expect(await busyAt(1000)).toBe(1);
+    table(
+      'Domain-0                                     0   512     1     r-----      96.1\nworker-1                                     3   128     2     -b----     476.7\n',
+    );
+    expect(await busyAt(11_000)).toBe(30);
+    table(
+      'Domain-0                                     0   512     1     r-----      97.1\n(null)                                       4   128     2     --p---       3.0\n',
+    );
+    expect(await busyAt(21_000)).toBe(20);
+  });
+
   it('xen: says so where xl does not write what it should', async () => {
     const machine = dom0();
     machine.answers.set('xl list', 'libxl: error');

@@ -32,7 +32,7 @@ export class RecordedMachine implements MachineView {
     return this.spaces.get(path);
   }
 
-  xl(question: 'info' | 'list'): Promise<string> {
+  xl(question: 'info' | 'list' | 'table'): Promise<string> {
     return this.#answer(`xl ${question}`);
   }
 
