@@ -84,10 +84,12 @@ export function happen(sim: Simulator, event: Happening): void {
       return sim.network.heal(event.who);
     case 'freeze':
       world.say(event.who, 'stands still');
+      sim.network.frozen(event.who);
       return sim.processOf(event.who)?.freeze();
     case 'thaw':
       world.say(event.who, 'goes on');
-      return sim.processOf(event.who)?.thaw();
+      sim.processOf(event.who)?.thaw();
+      return sim.network.thawed(event.who);
     case 'kill-agent':
       return sim.agent(event.machine).kill('its agent is killed');
     case 'kill-agent-when':

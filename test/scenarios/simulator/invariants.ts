@@ -3,15 +3,11 @@ import type { DurableRecords } from './durable-records.ts';
 import type { Documents } from './documents.ts';
 import type { Breach, World } from './world.ts';
 
-/** How long a claim may lack its record's match, or an environment have too many, before it is a breach and no transition. */
-const settleMs = 180_000;
-
-/**
- * Compares what really runs with what is durable. Each breach is told once, when it begins; `allowed` hosts are those that an
- * operator said are dead, or a power control lied about: what runs there is not covered, and everybody has been told so.
- */
+/** Compares what really runs with what is durable. Each breach is told once, when it begins. */
 export class Invariants {
   readonly breaches: Breach[] = [];
+  /** How long an environment may have too many before that is a breach and no transition. */
+  settleMs = 180_000;
   readonly #world: World;
   readonly #records: DurableRecords;
   readonly #documents: Documents;
@@ -34,6 +30,11 @@ export class Invariants {
     if (!claims.some((claim) => claim.host === host)) this.#begin('a start without a durable claim', `${vm} on ${host}`);
   }
 
+  /** A process found that it is wrong itself. */
+  mistake(detail: string): void {
+    this.#begin('a mistake in the code', detail);
+  }
+
   check(): void {
     const seen = new Set<string>();
     const breach = (rule: string, detail: string) => {
@@ -45,7 +46,7 @@ export class Invariants {
       seen.add(key);
       const sinceMs = this.#since.get(key) ?? this.#world.elapsedMs;
       this.#since.set(key, sinceMs);
-      if (this.#world.elapsedMs - sinceMs >= settleMs) this.#begin(rule, detail);
+      if (this.#world.elapsedMs - sinceMs >= this.settleMs) this.#begin(rule, detail);
     };
     this.#doubled(breach);
     this.#uncovered(breach);

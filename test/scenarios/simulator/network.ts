@@ -15,6 +15,8 @@ export class Network {
   readonly #clients = new Map<string, string>();
   readonly #cuts = new Map<string, { readonly way: CutWay; closed: boolean }>();
 
+  readonly #still = new Map<string, { closed: boolean }>();
+
   constructor(world: World, broker: MemoryBroker) {
     this.#world = world;
     this.#broker = broker;
@@ -32,6 +34,7 @@ export class Network {
   left(who: string, how: 'process' | 'machine'): void {
     const client = this.#clients.get(who);
     this.#clients.delete(who);
+    this.#still.delete(who);
     if (client === undefined) return;
     const silent = how === 'machine' || this.#cuts.has(who);
     this.#broker.cut(client, { will: silent ? { afterMs: keepaliveMs } : true, reason: 'the process ended' });
@@ -43,6 +46,7 @@ export class Network {
 
   /** `to`: nothing reaches it; `from`: nothing of it reaches others. Nobody is told. */
   cut(who: string, way: CutWay): void {
+    if (this.#cuts.has(who)) return;
     const cut = { way, closed: false };
     this.#cuts.set(who, cut);
     const client = this.#clients.get(who);
@@ -66,6 +70,27 @@ export class Network {
       this.#world.clock.after(reconnectMs, () => {
         if (this.#clients.get(who) === client && !this.#cuts.has(who)) this.#broker.restore(client);
       });
+  }
+
+  /** A process that stands still answers no ping: its broker gives it up, and it comes back some time after it goes on. */
+  frozen(who: string): void {
+    const client = this.#clients.get(who);
+    if (client === undefined || this.#cuts.has(who)) return;
+    const still = { closed: false };
+    this.#still.set(who, still);
+    this.#world.clock.after(keepaliveMs, () => {
+      if (this.#still.get(who) !== still || this.#clients.get(who) !== client || this.#cuts.has(who)) return;
+      still.closed = true;
+      this.#broker.cut(client, { will: true, reason: 'the broker did not hear of it' });
+    });
+  }
+
+  thawed(who: string): void {
+    const still = this.#still.get(who);
+    this.#still.delete(who);
+    if (still?.closed !== true || this.#cuts.has(who)) return;
+    this.#cuts.set(who, { way: 'both', closed: true });
+    this.heal(who);
   }
 
   cutNames(): readonly string[] {

@@ -1,6 +1,5 @@
 import { Agent } from '../../../src/agent/agent.ts';
 import type { Extracted, FetchedFiles, PropertySource } from '../../../src/agent/parts.ts';
-import { silentLog } from '../../../src/log.ts';
 import type { HostBoot } from '../../../src/model/host.ts';
 import { BootMemory } from './boot-memory.ts';
 import { ProcessBus } from './process-bus.ts';
@@ -109,7 +108,7 @@ export class SimAgent {
       bus,
       connectionId: () => connection,
       clock: process,
-      log: this.#sim.log?.child({ machine }) ?? silentLog,
+      log: this.#sim.logOf(machine),
       hypervisor: hypervisorOf(this.#sim, machine, process),
       consoles: {
         begin: () => Promise.resolve(),

@@ -214,7 +214,7 @@ export class SimHost {
 
   #add(wish: DomainWish, state: DomainState, stray: boolean): SimDomain {
     const { name, uuid, memoryMib, vcpus } = wish;
-    const domain = { name, uuid, memoryMib, vcpus, state, stray, domid: ++this.#domid, hiddenUntilMs: 0, readyAtMs: Infinity };
+    const domain = { name, uuid, memoryMib, vcpus, state, stray, domid: ++this.#domid, hiddenUntilMs: -Infinity, readyAtMs: Infinity };
     this.#domains.push(domain);
     return domain;
   }

@@ -1,4 +1,3 @@
-import { silentLog } from '../../../src/log.ts';
 import type { RecordChange } from '../../../src/manager/manager-store.ts';
 import { Manager } from '../../../src/manager/manager.ts';
 import type { Surroundings } from '../../../src/manager/surroundings.ts';
@@ -87,7 +86,7 @@ export class SimManager {
       tell: (event) => {
         if (process.alive) world.say(this.name, formatEvent(event));
       },
-      log: this.#sim.log ?? silentLog,
+      log: this.#sim.logOf(this.name),
       newId: () => this.#sim.newId(),
     };
     Manager.start(surroundings, this.#sim.cluster.settings).then(

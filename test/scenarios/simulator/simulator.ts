@@ -5,6 +5,7 @@ import type { Manager } from '../../../src/manager/manager.ts';
 import type { Cluster } from './cluster.ts';
 import { Documents } from './documents.ts';
 import { DurableRecords } from './durable-records.ts';
+import { FaultLog } from './fault-log.ts';
 import { Invariants } from './invariants.ts';
 import { MessageFaults } from './message-faults.ts';
 import { Network } from './network.ts';
@@ -36,16 +37,14 @@ export class Simulator {
   readonly invariants: Invariants;
   readonly managers = new Map<string, SimManager>();
   readonly agents = new Map<string, SimAgent>();
-  readonly log: Log | undefined;
   readonly #clock = new HeldClock();
   #ids = 0;
   #brokerUp = true;
 
-  constructor(cluster: Cluster, log?: Log) {
+  constructor(cluster: Cluster) {
     this.cluster = cluster;
-    this.log = log;
     this.world = new World(this.#clock);
-    this.broker = new MemoryBroker({ clock: this.#clock, ...(log !== undefined && { log }) });
+    this.broker = new MemoryBroker({ clock: this.#clock, log: this.logOf('bus') });
     this.broker.setDelay(() => wireMs);
     this.network = new Network(this.world, this.broker);
     this.messages = new MessageFaults(this.world);
@@ -66,6 +65,13 @@ export class Simulator {
 
   newId(): string {
     return `id${++this.#ids}`;
+  }
+
+  logOf(who: string): Log {
+    return new FaultLog(
+      (text) => this.world.say(who, text),
+      (detail) => this.invariants.mistake(`${who}: ${detail}`),
+    );
   }
 
   /** Whether a Dom0 could say hello now: to a server that is up and that it reaches. */
@@ -95,7 +101,8 @@ export class Simulator {
   }
 
   processOf(who: string): ProcessClock | undefined {
-    return this.managers.get(who)?.process ?? this.agent(who).process;
+    const manager = this.managers.get(who);
+    return manager === undefined ? this.agent(who).process : manager.process;
   }
 
   /** The one that people are answered by: who leads, else any that runs. */
