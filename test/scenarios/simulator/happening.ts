@@ -24,6 +24,7 @@ export type Happening =
       readonly manager?: string;
       readonly backAfter?: number;
     }
+  | { readonly what: 'freeze-manager-at'; readonly point: KillPoint; readonly seconds: number; readonly manager?: string }
   | { readonly what: 'kill-manager-when'; readonly message: MessageMatch; readonly manager?: string; readonly backAfter?: number }
   | { readonly what: 'broker-down' | 'broker-up'; readonly forget?: boolean }
   | {
@@ -84,12 +85,10 @@ export function happen(sim: Simulator, event: Happening): void {
       return sim.network.heal(event.who);
     case 'freeze':
       world.say(event.who, 'stands still');
-      sim.network.frozen(event.who);
-      return sim.processOf(event.who)?.freeze();
+      return sim.freeze(event.who);
     case 'thaw':
       world.say(event.who, 'goes on');
-      sim.processOf(event.who)?.thaw();
-      return sim.network.thawed(event.who);
+      return sim.thaw(event.who);
     case 'kill-agent':
       return sim.agent(event.machine).kill('its agent is killed');
     case 'kill-agent-when':
@@ -104,6 +103,8 @@ export function happen(sim: Simulator, event: Happening): void {
       return sim.manager(event.manager).kill();
     case 'kill-manager-at':
       return sim.manager(event.manager).killAt(event.point, event.vm, event.backAfter);
+    case 'freeze-manager-at':
+      return sim.manager(event.manager).freezeAt(event.point, event.seconds);
     case 'kill-manager-when':
       return sim.messages.trap(event.message, () => {
         sim.manager(event.manager).kill('is killed', event.backAfter);

@@ -134,6 +134,15 @@ function randomHappening(sim: Simulator, random: Random): Happening | undefined 
         backAfter: random.whole(1, 90),
       },
     ],
+    [
+      3,
+      {
+        what: 'freeze-manager-at',
+        manager,
+        point: random.pick<KillPoint>(['before-claim', 'after-claim', 'before-answer', 'after-answer']),
+        seconds: random.whole(1, 150),
+      },
+    ],
     [2, { what: 'kill-manager-when', manager, message: { kind: 'EXECUTE', command: 'vm.create' }, backAfter: random.whole(1, 90) }],
     [2, { what: 'kill-agent-when', machine, message: { kind: 'EXECUTE' }, backAfter: random.whole(1, 60) }],
     [2, sim.cluster.bus === 'external' ? { what: 'broker-down', forget: random.chance(0.3) } : undefined],

@@ -16,7 +16,7 @@ export type KillPoint = 'before-claim' | 'after-claim' | 'before-answer' | 'afte
 interface Trap {
   readonly point: KillPoint;
   readonly vm: string | undefined;
-  readonly backAfter: number | undefined;
+  readonly action: () => void;
 }
 
 /** One `virtdom serve`: it can be killed and started again, and remembers nothing but what is in the database. */
@@ -121,7 +121,20 @@ export class SimManager {
   }
 
   killAt(point: KillPoint, vm?: string, backAfter?: number): void {
-    this.#traps.push({ point, vm, backAfter });
+    this.#traps.push({ point, vm, action: () => this.kill(`is killed ${wordsOf(point)}`, backAfter) });
+  }
+
+  /** It stands still for so many seconds. */
+  freezeAt(point: KillPoint, seconds: number): void {
+    const action = () => {
+      this.#sim.world.say(this.name, `stands still ${wordsOf(point)}`);
+      this.#sim.freeze(this.name);
+      this.#sim.world.clock.after(seconds * 1000, () => {
+        this.#sim.world.say(this.name, 'goes on');
+        this.#sim.thaw(this.name);
+      });
+    };
+    this.#traps.push({ point, vm: undefined, action });
   }
 
   #fault(): StoreFault | undefined {
@@ -133,9 +146,13 @@ export class SimManager {
   }
 
   #spring(when: 'before' | 'after', changes: readonly RecordChange[]): void {
-    const trap = this.#traps.find(({ point, vm }) => point.startsWith(when) && changes.some((change) => isOf(point, change, vm)));
-    if (trap !== undefined) this.kill(`is killed ${trap.point.replace('-', ' the commit of the ')}`, trap.backAfter);
+    const index = this.#traps.findIndex(({ point, vm }) => point.startsWith(when) && changes.some((change) => isOf(point, change, vm)));
+    if (index !== -1) this.#traps.splice(index, 1)[0]?.action();
   }
+}
+
+function wordsOf(point: KillPoint): string {
+  return point.replace('-', ' the commit of the ');
 }
 
 function isOf(point: KillPoint, { area, id, document }: RecordChange, vm: string | undefined): boolean {

@@ -91,6 +91,16 @@ export class Simulator {
     return agent;
   }
 
+  freeze(who: string): void {
+    this.network.frozen(who);
+    this.#processOf(who)?.freeze();
+  }
+
+  thaw(who: string): void {
+    this.#processOf(who)?.thaw();
+    this.network.thawed(who);
+  }
+
   addressOf(machine: string): string {
     return `192.168.0.${11 + [...this.agents.keys()].indexOf(machine)}`;
   }
@@ -100,7 +110,7 @@ export class Simulator {
     return this.world.hosts.get(place) ?? [...this.world.hosts.values()].find(({ name }) => this.addressOf(name) === place);
   }
 
-  processOf(who: string): ProcessClock | undefined {
+  #processOf(who: string): ProcessClock | undefined {
     const manager = this.managers.get(who);
     return manager === undefined ? this.agent(who).process : manager.process;
   }
