@@ -57,7 +57,8 @@ export class MqttConnection {
     this.#client = client;
     client.handleMessage = (packet, callback) => this.#arrived(packet, callback);
     client.on('connect', () => listener.accepted());
-    client.on('error', (error) => (this.#reason ??= this.#inWords(error)));
+    // After nonsense on the wire mqtt would go on to wait.
+    client.on('error', (error) => this.drop(this.#inWords(error)));
     client.on('close', () => this.#close());
     client.connect();
   }
