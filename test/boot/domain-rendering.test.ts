@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { readDomainConfig } from '../../src/agent/domain-config.ts';
 import {
   checkDomains,
   domainTemplateUses,
@@ -180,6 +181,26 @@ describe('every xl.cfg leaves starts to the agent', () => {
     const ends = configOf(environment).match(/^on_\w+ = .*$/gm);
     expect(ends).toEqual(['on_poweroff', 'on_reboot', 'on_crash', 'on_watchdog'].map((end) => `${end} = "destroy"`));
   });
+});
+
+const disks: readonly VmStorage[] = [
+  { kind: 'file', path: '/srv/a.qcow2', device: 'xvda', writable: true },
+  { kind: 'block', path: '/dev/vg/a', device: 'xvdb', writable: false },
+  { kind: 'iscsi', portal: '10.0.0.2', target: 'iqn.2008-01.example:vm1', lun: 0, device: 'xvdc', writable: true },
+  { kind: 'iscsi', portal: '10.0.0.2', target: 'iqn.2008-01.example:vm1', lun: 1, device: 'xvdd', writable: true },
+  { kind: 'aoe', shelf: 7, slot: 2, device: 'xvde', writable: true },
+  { kind: 'rbd', pool: 'vms', image: 'vm1', device: 'xvdf', writable: true },
+];
+
+it.each<[string, VmEnvironment]>([
+  ['gateway', gateway],
+  ['worker', worker],
+  ['all kinds of storage', { ...worker, storage: [...disks, { kind: 'nfs', source: '192.168.0.5:/images/dom0@3' }] }],
+  ['words in quotes', { ...worker, kernelArguments: ['note="two words"', String.raw`a\b`] }],
+  ['another script for its cards', { ...worker, parameters: { vifScript: 'vif-openvswitch', rbdMapped: true } }],
+])('an agent lets through what the shipped domu.xl makes of %s', (_, environment) => {
+  const { name, uuid } = sampleVm(environment);
+  expect(readDomainConfig(configOf(environment), { name, uuid, files: ['vmlinuz', 'initrd.gz'] })).toMatchObject({ kind: 'config' });
 });
 
 describe('environments among the users of templates', () => {
