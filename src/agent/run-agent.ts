@@ -67,7 +67,8 @@ export async function runAgent(places: AgentPlaces, clock: Clock, log: Log, vers
   const connection = new NamedConnection(session, version);
   const bus = new MqttBus({
     ...session.bus,
-    clientId: `virtdom-agent-${machine}-${boot}`,
+    // The manager's own broker wants it so; of another one many agents may share a user.
+    clientId: session.bus.psk === true && session.bus.username !== undefined ? session.bus.username : `virtdom-agent-${machine}-${boot}`,
     will: () => connection.next(),
     clock,
     log,

@@ -10,7 +10,10 @@ export function parseXlList(text: string): Domain[] {
   const [heading = '', ...lines] = text.split('\n').filter((line) => line.trim() !== '');
   if (!/^Name\s+ID\s+Mem VCPUs\s+State\s+Time\(s\)\s+UUID/.test(heading))
     throw new Error(`xl list said something else than its table: ${heading.slice(0, 200)}`);
-  return lines.map(parseLine).filter(({ domid }) => domid !== 0);
+  const domains = lines.map(parseLine);
+  // An empty list would say that every VM here is dead: a whole one has the Dom0 itself in it.
+  if (!domains.some(({ domid }) => domid === 0)) throw new Error('xl list said a table without Domain-0');
+  return domains.filter(({ domid }) => domid !== 0);
 }
 
 const lineForm = /^(.*?)\s+(\d+)\s+(\d+)\s+(\d+)\s+([a-z-]{6})\s+\d+\.\d\s+([0-9a-f-]{36})\s+(\d+|-)\s/;
@@ -66,7 +69,7 @@ const followUps =
 export function xlReason(error: string): string {
   const lines = error
     .split('\n')
-    .map((line) => line.replace(/^(libxl|xc): (error|panic|info): (\S+: )?(\S+:\d+: )?/, '').trim())
+    .map((line) => line.replace(/^(?:libxl|xc): (?:error|info): (?:panic: )?\S+\.c:\d+: ?(?:\w+: )?(?:Domain \d+:)?/, '').trim())
     .filter((line) => line !== '' && !followUps.test(line));
   return lines.slice(0, 4).join('; ').slice(0, 2000);
 }

@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { HttpImageCache } from '../../src/agent/http-image-cache.ts';
+import type { ImageFile } from '../../src/agent/parts.ts';
+import { systemClock } from '../../src/clock.ts';
+import { silentLog } from '../../src/log.ts';
+import { scratchFolder } from './scratch.ts';
+
+interface Rig {
+  readonly cache: HttpImageCache;
+  readonly dir: string;
+  readonly asked: string[];
+}
+
+type Answer = (response: ServerResponse, count: number) => void;
+
+async function rig(answer: Answer, options: { readonly maxBytes?: number; readonly dir?: string } = {}): Promise<Rig> {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    answer(response, asked.length);
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const dir = options.dir ?? scratchFolder();
+  const { port } = server.address() as AddressInfo;
+  const cache = new HttpImageCache({
+    dir,
+    server: `http://127.0.0.1:${port}`,
+    clock: systemClock,
+    log: silentLog,
+    maxBytes: options.maxBytes ?? 1_000_000,
+    tries: 3,
+    pauseMs: 5,
+    idleMs: 200,
+  });
+  return { cache, dir, asked };
+}
+
+function fileOf(content: string, more: Partial<ImageFile> = {}): ImageFile {
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  return { name: 'vmlinuz', path: '/images/worker@1/vmlinuz', sha256, bytes: Buffer.byteLength(content), ...more };
+}
+
+describe('the image cache', () => {
+  it('fetches a file once, and has it whole', async () => {
+    const { cache, dir, asked } = await rig((response) => response.end('kernel'));
+    const fetched = await cache.ensure([fileOf('kernel')]);
+    expect(fetched).toMatchObject({ kind: 'done', paths: { vmlinuz: join(dir, fileOf('kernel').sha256) } });
+    expect(readFileSync(join(dir, fileOf('kernel').sha256), 'utf8')).toBe('kernel');
+    await cache.ensure([fileOf('kernel')]);
+    expect(asked).toEqual(['/images/worker@1/vmlinuz']);
+  });
+
+  it('lets who asks meanwhile wait for the same download', async () => {
+    const { cache, asked } = await rig((response) => setTimeout(() => response.end('kernel'), 30));
+    const both = await Promise.all([cache.ensure([fileOf('kernel')]), cache.ensure([fileOf('kernel', { name: 'other' })])]);
+    expect(both).toMatchObject([{ kind: 'done' }, { kind: 'done' }]);
+    expect(asked).toHaveLength(1);
+  });
+
+  const wrong = [
+    { name: 'another content', sent: 'KERNEL', reason: /its sha256 is [0-9a-f]{64}, not/ },
+    { name: 'a longer one', sent: 'kernel and more', reason: /longer than the 6 bytes/ },
+  ];
+  it.each(wrong)('refuses $name at once as checksum, and keeps nothing of it', async ({ sent, reason }) => {
+    const { cache, dir, asked } = await rig((response) => response.end(sent));
+    expect(await cache.ensure([fileOf('kernel')])).toMatchObject({
+      kind: 'failed',
+      code: 'checksum',
+      reason: expect.stringMatching(reason),
+    });
+    expect(asked).toHaveLength(1);
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  const passing: { name: string; first: Answer }[] = [
+    {
+      name: 'broken off',
+      first: (response) => void response.writeHead(200, { 'content-length': '6' }).write('ker', () => response.destroy()),
+    },
+    { name: 'shorter', first: (response) => response.end('ker') },
+    { name: 'refused for now', first: (response) => response.writeHead(503).end() },
+    { name: 'silent', first: (response) => void response.writeHead(200).write('k') },
+  ];
+  it.each(passing)('asks again where the first answer was $name', async ({ first }) => {
+    const { cache, dir, asked } = await rig((response, count) => (count === 1 ? first(response, count) : response.end('kernel')));
+    expect(await cache.ensure([fileOf('kernel')])).toMatchObject({ kind: 'done' });
+    expect(asked).toHaveLength(2);
+    expect(readdirSync(dir)).toEqual([fileOf('kernel').sha256]);
+  });
+
+  it('gives up after some tries, and says why; not found is final', async () => {
+    const away = await rig((response) => response.writeHead(503).end());
+    expect(await away.cache.ensure([fileOf('kernel')])).toMatchObject({ code: 'unreachable', reason: /answers 503/ });
+    expect(away.asked).toHaveLength(3);
+    const none = await rig((response) => response.writeHead(404).end());
+    expect(await none.cache.ensure([fileOf('kernel')])).toMatchObject({ code: 'unreachable', reason: /answers 404/ });
+    expect(none.asked).toHaveLength(1);
+  });
+
+  it('makes room by the longest unused file, and never by one that a domain is started from', async () => {
+    const { cache, dir } = await rig((response, count) => response.end(String(count).repeat(400)), { maxBytes: 1000 });
+    const [one, two, three] = ['1', '2', '3'].map((digit) => fileOf(digit.repeat(400))) as [ImageFile, ImageFile, ImageFile];
+    const held = await cache.ensure([one]);
+    await cache.ensure([two]).then((fetched) => fetched.kind === 'done' && fetched.release());
+    utimesSync(join(dir, one.sha256), 1, 1);
+    expect(await cache.ensure([three])).toMatchObject({ kind: 'done' });
+    expect(readdirSync(dir).toSorted()).toEqual([one.sha256, three.sha256].toSorted());
+    expect(await cache.ensure([fileOf('4'.repeat(400))])).toMatchObject({ code: 'no-memory' });
+    if (held.kind === 'done') held.release();
+    expect(await cache.ensure([fileOf('4'.repeat(400))])).toMatchObject({ kind: 'done' });
+    expect(existsSync(join(dir, one.sha256))).toBe(false);
+  });
+
+  it('knows whole files of an earlier process, and removes its halves', async () => {
+    const dir = scratchFolder();
+    writeFileSync(join(dir, fileOf('kernel').sha256), 'kernel');
+    writeFileSync(join(dir, 'part-1'), 'ker');
+    const { cache, asked } = await rig((response) => response.end('kernel'), { dir });
+    expect(await cache.ensure([fileOf('kernel')])).toMatchObject({ kind: 'done' });
+    expect(asked).toEqual([]);
+    expect(readdirSync(dir)).toEqual([fileOf('kernel').sha256]);
+  });
+});
