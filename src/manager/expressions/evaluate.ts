@@ -153,7 +153,6 @@ export class Evaluation {
   #logical(node: NodeOf<'&&' | '||'>, decided: boolean, scope?: Scope): boolean | Failure {
     const left = this.#bool(node.args[0], scope);
     if (left === decided) return decided;
-    if (left instanceof Failure && left.fatal) return left;
     const right = this.#bool(node.args[1], scope);
     if (right === decided || !(left instanceof Failure)) return right;
     return right instanceof Failure && right.fatal ? right : left;

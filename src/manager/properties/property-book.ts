@@ -59,9 +59,14 @@ const noValues: Readonly<Record<string, unknown>> = Object.freeze({});
 
 /** The last value of each property of each machine. */
 export class PropertyBook {
+  readonly #bytesInAll: number;
   readonly #machines = new Map<string, MachineProperties>();
   #bytes = 0;
   #histories = 0;
+
+  constructor(bytesInAll: number = propertyLimits.bytesInAll) {
+    this.#bytesInAll = bytesInAll;
+  }
 
   /** Takes a message that has passed the schema of its kind. */
   hear(machine: string, message: PropertyMessage, nowMs: number): Heard {
@@ -184,7 +189,8 @@ export class PropertyBook {
   }
 
   #roomProblem(entry: MachineProperties, more: number, isNew: boolean): { kind: 'too-many' | 'too-large'; reason: string } | undefined {
-    const { propertiesPerMachine, bytesPerMachine, bytesInAll } = propertyLimits;
+    const { propertiesPerMachine, bytesPerMachine } = propertyLimits;
+    const bytesInAll = this.#bytesInAll;
     if (isNew && entry.kept.size >= propertiesPerMachine)
       return { kind: 'too-many', reason: `a machine has at most ${propertiesPerMachine} properties: this one is not kept` };
     if (more > 0 && entry.bytes + more > bytesPerMachine)

@@ -79,6 +79,11 @@ describe('what an expression may cost', () => {
     expect(ms).toBeLessThan(500);
   });
 
+  it('counts both texts of contains(): searching one for the other can take as long as both together say', () => {
+    expect(cost('agents[0].properties.text.contains(agents[0].properties.other)').reason).toContain('too many steps');
+    expect(cost('agents[0].name.contains("post")').steps).toBeLessThan(10);
+  });
+
   it('is not made up for by an || that is true: what is spent is gone', () => {
     expect(cost('agents.exists(a, a.properties.text.matches("(a*)*b")) || true').reason).toContain('too many steps');
   });

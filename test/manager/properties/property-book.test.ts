@@ -135,6 +135,15 @@ describe('the book of properties', () => {
     expect(book.hear('post01', said('t0', large, 'string'), atMs + 3000).updated).toEqual(['t0']);
   });
 
+  it('keeps at most so many bytes of all machines together, and has room again when one is forgotten', () => {
+    const book = new PropertyBook(100_000);
+    const large = 'x'.repeat(60_000);
+    expect(book.hear('post01', said('t', large, 'string'), atMs).updated).toEqual(['t']);
+    expect(book.hear('post02', said('t', large, 'string'), atMs).notices).toMatchObject([{ kind: 'too-large', machine: 'post02' }]);
+    book.forget('post01');
+    expect(book.hear('post02', said('t', large, 'string'), atMs).updated).toEqual(['t']);
+  });
+
   it('takes so many values a second from a machine that floods, says so once, and hears the others', () => {
     const book = new PropertyBook();
     const heard = Array.from({ length: 40 }, (_, index) => book.hear('post01', flood(), atMs + index));
