@@ -55,7 +55,7 @@ export function endClaim(draft: Draft, vm: KeptVm, claim: Claim, proof: DeathPro
 }
 
 function freed(vm: KeptVm): KeptVm {
-  const { stop: _stop, move: _move, ready: _ready, runningMs: _running, paused: _paused, givenUp: _givenUp, ...rest } = vm;
+  const { stop: _stop, move: _move, ready: _ready, runningMs: _running, paused: _paused, givenUp: _givenUp, retryMs: _retry, ...rest } = vm;
   return rest;
 }
 

@@ -41,9 +41,11 @@ function absentByAgent(draft: Draft, vm: KeptVm, claim: Claim, { kept, link }: H
   if (seen === undefined || !link.agreed || !seen.settled || seen.session !== kept.session || seen.boot !== claim.boot) return undefined;
   if (seen.domains.has(vm.name) || seen.domains.has(`${vm.name}--incoming`)) return undefined;
   if (vm.move !== undefined && mayStillMove(draft, vm.move, vm)) return undefined;
+  const isAfter = seen.beatMs !== undefined && seen.beatMs > (link.doubtMs ?? Number.POSITIVE_INFINITY);
+  // A word about the time before the migration ended says nothing of what it left, whatever the session.
+  if (vm.move !== undefined && link.doubtMs !== undefined && !isAfter) return undefined;
   if (seen.session > claim.session) return { kind: 'agent', session: seen.session };
   // In the session of the start itself only what was surely seen after the agent's answer to it proves something.
-  const isAfter = seen.beatMs !== undefined && seen.beatMs > (link.doubtMs ?? Number.POSITIVE_INFINITY);
   return isAfter && startIsAnswered(draft, vm, claim) ? { kind: 'agent', session: seen.session } : undefined;
 }
 

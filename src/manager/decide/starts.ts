@@ -23,19 +23,28 @@ export function tendStarts(draft: Draft): void {
   const refusals = new Map([...draft.memory.refusals].filter(([name]) => (draft.vms.get(name)?.claims.length ?? 1) === 0));
   if (refusals.size !== draft.memory.refusals.size) draft.remember({ refusals });
   if (waiting.length === 0 || !isWorthwhile(draft)) return;
+  const taken = takenCards(draft.vms.values());
+  let left: readonly KeptVm[] = waiting;
+  for (let round = 0; round < 2 && left.length > 0; round++) {
+    const asked = placeSome(draft, left, taken);
+    left = left.filter(({ name }) => !asked.has(name) && !draft.memory.refusals.has(name));
+  }
+  const { hosts, vms } = draft;
+  const isOver = left.length === 0 && !someAreFresh(draft);
+  draft.remember({ placed: { atMs: draft.now.monoMs, of: isOver ? [hosts, vms, draft.world.objects] : [] } });
+}
+
+/** @returns the names of those that were asked for */
+function placeSome(draft: Draft, waiting: readonly KeptVm[], taken: TakenCards): ReadonlySet<string> {
   const chosen = representatives(draft, waiting);
   const { places } = placeVms({
     hosts: placementHosts(draft),
     environments: draft.world.objects.listed.environments,
     vms: chosen.map(waitingVm),
   });
-  const taken = takenCards(draft.vms.values());
   for (const place of places) draft.guarded(`VM ${place.vm}`, () => follow(draft, place, taken));
   shareRefusals(draft, waiting, chosen, places);
-  const { hosts, vms } = draft;
-  const asked = new Set(chosen.map(({ name }) => name));
-  const isLeft = someAreFresh(draft) || waiting.some(({ name }) => !asked.has(name) && !draft.memory.refusals.has(name));
-  draft.remember({ placed: { atMs: draft.now.monoMs, of: isLeft ? [] : [hosts, vms, draft.world.objects] } });
+  return new Set(chosen.map(({ name }) => name));
 }
 
 /**

@@ -6,7 +6,7 @@ const gateway = environmentOf({ name: 'gateway' });
 
 function running(hosts: readonly string[] = ['post01', 'post02'], power: readonly string[] = []): Farm {
   const farm = new Farm({ environments: [gateway], power });
-  for (const host of hosts) farm.start(host);
+  farm.start(...hosts);
   farm.settle();
   return farm;
 }
@@ -146,7 +146,7 @@ describe('a claim', () => {
 
   it('is never given twice: an at-most-one VM that waits has none', () => {
     const farm = new Farm({ environments: [environmentOf({ name: 'gateway', count: fixed(3) })] });
-    for (const host of ['post01', 'post02', 'post03']) farm.start(host);
+    farm.start('post01', 'post02', 'post03');
     farm.settle();
     farm.beat(20);
     expect(farm.vms().map((each) => each.split(' ').length)).toEqual([3, 3, 3]);

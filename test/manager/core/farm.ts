@@ -132,14 +132,15 @@ export class Farm {
     this.look();
   }
 
-  /** A boot says hello, its agent comes, agrees, and answers beats from then on. */
-  start(name: string, memoryMib = 8192): void {
-    if (!this.machines.some((machine) => machine.name === name)) {
-      this.machines = [...this.machines, { name, nics: [], labels: {}, parameters: {} }];
-      this.#objects = undefined;
+  /** Each boots and says hello, its agent comes, agrees, and all answer the next beat together. */
+  start(...names: readonly string[]): void {
+    const fresh = names.filter((name) => !this.machines.some((machine) => machine.name === name));
+    this.machines = [...this.machines, ...fresh.map((name) => ({ name, nics: [], labels: {}, parameters: {} }))];
+    this.#objects = undefined;
+    for (const name of names) {
+      this.boot(name);
+      this.join(name);
     }
-    this.boot(name, memoryMib);
-    this.join(name);
     this.beat();
   }
 

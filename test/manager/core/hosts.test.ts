@@ -1,0 +1,282 @@
+import { describe, expect, it } from 'vitest';
+import { hold } from '../../../src/manager/ask/about-manager.ts';
+import { setDuty } from '../../../src/manager/ask/about-hosts.ts';
+import { Farm, environmentOf, fixed, roleOf } from './farm.ts';
+
+const gateway = environmentOf({ name: 'gateway' });
+const worker = environmentOf({ name: 'worker', instances: 'at-least-one', count: fixed(2) });
+
+describe('the session of an agent', () => {
+  it('is a new durable number with each of its connections', () => {
+    const farm = new Farm();
+    farm.start('post01');
+    farm.join('post01');
+    expect(farm.session('post01')).toBe(2);
+    expect(farm.stateOf('post01')).toBe('online');
+  });
+
+  it('is asked for again until it is agreed, by the same number', () => {
+    const farm = new Farm();
+    farm.machines = [{ name: 'post01', nics: [], labels: {}, parameters: {} }];
+    farm.changed();
+    farm.boot('post01');
+    farm.presence('post01', 'here', 'c1');
+    farm.wait(25_000);
+    const asked = farm.sendings.flatMap((each) => (each.kind === 'message' && each.message.kind === 'CONTROL' ? [each.message] : []));
+    expect(asked.map(({ action, session }) => [action, session])).toEqual([
+      ['session', 1],
+      ['session', 1],
+      ['session', 1],
+    ]);
+  });
+
+  it('goes above the number of another manager that rules the agent', () => {
+    const farm = new Farm();
+    farm.start('post01');
+    farm.say('post01', { session: 41 });
+    expect(farm.session('post01')).toBe(42);
+  });
+
+  it('is not led up by a number that is far above any that was given', () => {
+    const farm = new Farm();
+    farm.start('post01');
+    farm.say('post01', { session: Number.MAX_SAFE_INTEGER });
+    expect(farm.session('post01')).toBe(1);
+    expect(farm.told('agent.refused')).toHaveLength(1);
+  });
+
+  it('does not end by the will of an older boot or of another connection', () => {
+    const farm = new Farm();
+    farm.start('post01');
+    farm.join('post01', 'new');
+    farm.presence('post01', 'lost', 'old');
+    farm.presence('post01', 'lost', 'new', 0);
+    expect(farm.told('host.lost')).toEqual([]);
+    farm.presence('post01', 'lost', 'new');
+    expect(farm.told('host.lost')).toHaveLength(1);
+  });
+});
+
+describe('a host', () => {
+  it('is new, joins when its agent answers a beat, and is online when the networks of its role are up', () => {
+    const networks = [{ bridge: 'vlan7', vlan: 7 }];
+    const farm = new Farm({ environments: [gateway], roles: [roleOf({ name: 'farm', environments: ['gateway'], networks })] });
+    farm.machines = [{ name: 'post01', nics: [], labels: {}, parameters: {} }];
+    farm.changed();
+    farm.boot('post01');
+    expect(farm.stateOf('post01')).toBe('new');
+    farm.join('post01');
+    farm.beat();
+    expect(farm.stateOf('post01')).toBe('joining');
+    expect(farm.commands()).toEqual(['network.up post01']);
+    farm.obey();
+    expect(farm.stateOf('post01')).toBe('online');
+    farm.wait(1000);
+    expect(farm.vms()).toEqual(['gateway-1 starting post01']);
+  });
+
+  it('asks for a network that failed again, with growing pauses, and gets no VMs until it is up', () => {
+    const networks = [{ bridge: 'vlan7', vlan: 7 }];
+    const farm = new Farm({ environments: [gateway], roles: [roleOf({ name: 'farm', environments: ['gateway'], networks })] });
+    farm.start('post01');
+    const times: number[] = [];
+    for (let count = 0; count < 3; count++) {
+      farm.refuse(farm.open('network.up'), { reason: 'no such NIC', domain: 'unknown' });
+      times.push(farm.monoMs);
+      for (let beats = 0; beats < 20 && farm.commands().length === 0; beats++) farm.beat();
+    }
+    times.push(farm.monoMs);
+    expect(times.slice(1).map((time, index) => time - (times[index] ?? 0))).toEqual([10_000, 20_000, 40_000]);
+    expect(farm.vms()).toEqual(['gateway-1 waiting']);
+    expect(farm.state.hosts.get('post01')?.kept.reason).toContain('no such NIC');
+  });
+
+  it('is suspect after 15 s without an answer to a beat, and online when it answers again', () => {
+    const farm = new Farm();
+    farm.start('post01');
+    farm.silence('post01');
+    farm.beat(2);
+    expect(farm.stateOf('post01')).toBe('online');
+    farm.beat();
+    expect(farm.stateOf('post01')).toBe('suspect');
+    farm.say('post01');
+    expect(farm.stateOf('post01')).toBe('online');
+  });
+
+  it('is not suspect for the time in which the manager itself was off the bus, or stood still', () => {
+    const farm = new Farm();
+    farm.start('post01');
+    farm.silence('post01');
+    farm.turn({ kind: 'bus', connected: false, reason: 'cut' });
+    farm.wait(60_000);
+    expect(farm.stateOf('post01')).toBe('online');
+    farm.turn({ kind: 'bus', connected: true, reason: '' });
+    farm.wait(44_000);
+    expect(farm.stateOf('post01')).toBe('online');
+    farm.turn({ kind: 'stalled', forMs: 9000 });
+    farm.wait(14_000);
+    expect(farm.stateOf('post01')).toBe('online');
+    farm.wait(2000);
+    expect(farm.stateOf('post01')).toBe('suspect');
+  });
+
+  it('stays draining over a boot, and is in maintenance when no claim is left on it', () => {
+    const farm = new Farm({ environments: [gateway] });
+    farm.start('post01');
+    farm.settle();
+    farm.ask((draft) => setDuty('post01', 'draining')(draft, { author: 'anna' }));
+    expect(farm.state.hosts.get('post01')?.kept.duty).toBe('draining');
+    farm.boot('post01');
+    expect(farm.state.hosts.get('post01')?.kept.duty).toBe('maintenance');
+    expect(farm.told('host.drained')).toHaveLength(1);
+    expect(farm.vms()).toEqual(['gateway-1 waiting']);
+  });
+
+  it('gets no role from a Machine that is gone', () => {
+    const farm = new Farm({ environments: [gateway] });
+    farm.start('post01');
+    farm.machines = [];
+    farm.changed();
+    expect(farm.state.hosts.get('post01')?.kept.roleReason).toBe('there is no Machine post01 any more: it gets no role');
+  });
+});
+
+describe('the storm guard', () => {
+  function silent(count: number, of: number, power: readonly string[] = []): Farm {
+    const farm = new Farm({ environments: [gateway, worker], power });
+    const names = Array.from({ length: of }, (_, index) => `post0${index + 1}`);
+    farm.start(...names);
+    farm.settle();
+    for (const name of names.slice(0, count)) farm.silence(name);
+    farm.beat(4);
+    return farm;
+  }
+
+  it('holds when more than 30 % fall silent together: nobody is fenced or given up', () => {
+    const farm = silent(2, 4, ['post01', 'post02']);
+    expect(farm.told('manager.hold')).toHaveLength(1);
+    expect(farm.powerAsks).toEqual([]);
+    expect([...farm.state.vms.values()].filter(({ givenUp }) => givenUp === true)).toEqual([]);
+  });
+
+  it('does not hold for one host, however few there are', () => {
+    const farm = silent(1, 2, ['post01']);
+    expect(farm.told('manager.hold')).toEqual([]);
+    expect(farm.powerAsks).toMatchObject([{ host: 'post01', action: 'fence' }]);
+  });
+
+  it('stays while time passes, and is released when enough of them answer', () => {
+    const farm = silent(3, 4);
+    farm.beat(100);
+    expect(farm.state.guard.storm).toBeDefined();
+    farm.answersAgain('post01');
+    farm.beat();
+    expect(farm.state.guard.storm).toBeDefined();
+    farm.answersAgain('post02');
+    farm.beat();
+    expect(farm.state.guard.storm).toBeUndefined();
+    expect(farm.told('manager.released')).toHaveLength(1);
+  });
+
+  it('counts hosts that have missed beats, though they are not suspect yet', () => {
+    const farm = new Farm({ environments: [worker], settings: { beatMs: 1000 } });
+    farm.start('post01', 'post02', 'post03');
+    farm.settle();
+    farm.silence('post01');
+    farm.beat(1);
+    farm.silence('post02');
+    farm.beat(14);
+    expect([farm.stateOf('post01'), farm.stateOf('post02')]).toEqual(['suspect', 'online']);
+    expect(farm.state.guard.storm?.hosts).toEqual(['post01', 'post02']);
+  });
+
+  it('is taken back by a person, and does not begin again for the same silence', () => {
+    const farm = silent(2, 4);
+    farm.ask((draft) => hold(undefined, () => 'released')(draft, { author: 'anna' }));
+    farm.beat(3);
+    expect(farm.state.guard.storm).toBeUndefined();
+    expect(farm.told('manager.hold')).toHaveLength(1);
+    expect([...farm.state.vms.values()].some(({ givenUp }) => givenUp === true)).toBe(true);
+  });
+
+  it('lets VMs of a reborn host wait until the hold ends', () => {
+    const farm = silent(3, 4);
+    farm.boot('post01');
+    const freed = [...farm.state.vms.values()].filter(({ state }) => state === 'recovering');
+    expect(freed.map(({ reason }) => reason)).toEqual(freed.map(() => expect.stringContaining('waits for the hold to end') as string));
+    expect(freed.length).toBeGreaterThan(0);
+  });
+
+  it('holds for as long as a person says so', () => {
+    const farm = new Farm({ environments: [gateway], power: ['post01'] });
+    farm.start('post01', 'post02');
+    farm.settle();
+    farm.ask((draft) => hold('switches are replaced', () => 'held')(draft, { author: 'anna' }));
+    farm.silence('post01');
+    farm.beat(20);
+    expect(farm.powerAsks).toEqual([]);
+    farm.ask((draft) => hold(undefined, () => 'released')(draft, { author: 'anna' }));
+    expect(farm.powerAsks).toHaveLength(1);
+  });
+});
+
+describe('fencing', () => {
+  function fencing(environments = [gateway]): Farm {
+    const farm = new Farm({ environments, power: ['post01', 'post02'] });
+    farm.start('post01', 'post02');
+    farm.settle();
+    farm.silence('post01');
+    farm.beat(3);
+    return farm;
+  }
+
+  it('is for hosts with VMs that may be there once only', () => {
+    const farm = fencing([worker]);
+    expect(farm.stateOf('post01')).toBe('suspect');
+    expect(farm.powerAsks).toEqual([]);
+  });
+
+  it('moves the VM when the power is read back as off', () => {
+    const farm = fencing();
+    const [ask] = farm.powerAsks;
+    expect(farm.stateOf('post01')).toBe('fencing');
+    farm.turn({ kind: 'power', ask: ask ?? missing(), reading: { kind: 'off' } });
+    expect(farm.stateOf('post01')).toBe('fenced');
+    expect(farm.vms()).toEqual(['gateway-1 starting post02']);
+  });
+
+  it('takes neither `unknown` nor `on` for a proof, and tries again with growing pauses', () => {
+    const farm = fencing();
+    const times = [farm.monoMs];
+    for (const reading of [{ kind: 'unknown', reason: 'it times out' }, { kind: 'on' }] as const) {
+      farm.turn({ kind: 'power', ask: farm.powerAsks.at(-1) ?? missing(), reading });
+      const count = farm.powerAsks.length;
+      for (let seconds = 0; seconds < 60 && farm.powerAsks.length === count; seconds++) {
+        farm.say('post02');
+        farm.wait(1000);
+      }
+      times.push(farm.monoMs);
+    }
+    expect(times.slice(1).map((time, index) => time - (times[index] ?? 0))).toEqual([10_000, 20_000]);
+    expect(farm.vms()).toEqual(['gateway-1 lost post01']);
+    expect(farm.told('host.fencing').map(({ severity }) => severity)).toEqual(['warning', 'error', 'error']);
+  });
+
+  it('believes no reading of a boot that is not the newest any more', () => {
+    const farm = fencing();
+    const [ask] = farm.powerAsks;
+    farm.boot('post01');
+    farm.turn({ kind: 'power', ask: ask ?? missing(), reading: { kind: 'off' } });
+    expect(farm.stateOf('post01')).toBe('new');
+  });
+
+  it('takes no `cycle` for a proof, whatever is read back', () => {
+    const farm = fencing();
+    farm.turn({ kind: 'power', ask: { host: 'post01', boot: 1, session: 1, action: 'cycle' }, reading: { kind: 'off' } });
+    expect(farm.vms()).toEqual(['gateway-1 lost post01']);
+  });
+});
+
+function missing(): never {
+  throw new Error('nothing was asked');
+}
