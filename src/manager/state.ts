@@ -87,6 +87,8 @@ export interface KeptVm extends Vm {
   readonly seq: number;
   /** The newest claim whose start its agent has answered. */
   readonly answeredSeq?: number;
+  /** A claim that a migration took: until its domain was seen there, the session of that host says nothing of it. */
+  readonly movedSeq?: number;
   /** At-least-one, and its host is silent: another VM is in its place. */
   readonly givenUp?: boolean;
   readonly stop?: Stop;

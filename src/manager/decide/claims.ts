@@ -1,7 +1,7 @@
 import type { Claim, DeathProof } from '../../model/vm.ts';
 import type { Draft } from '../draft.ts';
 import type { DomainReport } from '../protocol.ts';
-import type { HostEntry, KeptVm } from '../state.ts';
+import type { DomainsSeen, HostEntry, KeptVm } from '../state.ts';
 import { endClaim } from './claim-end.ts';
 import { settleMove } from './migration.ts';
 
@@ -40,22 +40,24 @@ function absentByAgent(draft: Draft, vm: KeptVm, claim: Claim, { kept, link }: H
   const { seen } = link;
   if (seen === undefined || !link.agreed || !seen.settled || seen.session !== kept.session || seen.boot !== claim.boot) return undefined;
   if (seen.domains.has(vm.name) || seen.domains.has(`${vm.name}--incoming`)) return undefined;
-  if (vm.move !== undefined && mayStillMove(draft, vm.move, vm)) return undefined;
-  const isAfter = seen.beatMs !== undefined && seen.beatMs > (link.doubtMs ?? Number.POSITIVE_INFINITY);
-  // A word about the time before the migration ended says nothing of what it left, whatever the session.
-  if (vm.move !== undefined && link.doubtMs !== undefined && !isAfter) return undefined;
-  if (seen.session > claim.session) return { kind: 'agent', session: seen.session };
-  // In the session of the start itself only what was surely seen after the agent's answer to it proves something.
-  return isAfter && startIsAnswered(draft, vm, claim) ? { kind: 'agent', session: seen.session } : undefined;
+  if (vm.move !== undefined && mayStillMove(draft, vm.move, vm, seen)) return undefined;
+  const proof: DeathProof = { kind: 'agent', session: seen.session };
+  const isMoved = vm.movedSeq === claim.seq;
+  // Nothing of an earlier session begins here any more; what another host sends here is of that host's sessions.
+  if (seen.session > claim.session && !isMoved) return proof;
+  const doubtMs = link.doubtMs ?? (isMoved ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY);
+  const isAfter = seen.beatMs !== undefined && seen.beatMs > doubtMs;
+  return isAfter && (isMoved || startIsAnswered(draft, vm, claim)) ? proof : undefined;
 }
 
 /** The source's agent is at it, or nobody knows: then what the target does not have yet it may have soon. */
-function mayStillMove(draft: Draft, move: NonNullable<KeptVm['move']>, vm: KeptVm): boolean {
+function mayStillMove(draft: Draft, move: NonNullable<KeptVm['move']>, vm: KeptVm, of: DomainsSeen): boolean {
   if (draft.open.has(move.command)) return true;
   const ended = draft.ended.get(move.command);
   if (ended?.state !== 'expired' || !vm.claims.some(({ host }) => host === move.from)) return false;
-  const seen = draft.hosts.get(move.from)?.link.seen;
-  return seen === undefined || !seen.settled || seen.session <= ended.session;
+  const source = draft.hosts.get(move.from)?.link.seen;
+  if (source === undefined || !source.settled || source.session <= ended.session) return true;
+  return (of.beatMs ?? Number.NEGATIVE_INFINITY) < (source.beatMs ?? Number.POSITIVE_INFINITY);
 }
 
 function startIsAnswered(draft: Draft, vm: KeptVm, claim: Claim): boolean {
@@ -143,6 +145,10 @@ function seeRunning(draft: Draft, vm: KeptVm, claim: Claim, domain: DomainReport
     const { address } = domain.ready;
     next = { ...next, ready: { atMs: wallMs, ...(address === undefined ? {} : { address }) } };
     draft.tell('vm.ready', 'info', { vm: name, environment, ...(address === undefined ? {} : { address }) }, claim.host);
+  }
+  if (next.movedSeq === claim.seq) {
+    const { movedSeq: _, ...arrived } = next;
+    next = { ...arrived, answeredSeq: claim.seq };
   }
   const paused = domain.state === 'paused';
   if ((next.paused === true) !== paused) next = { ...next, paused };

@@ -27,6 +27,7 @@ export function startMove(draft: Draft, vm: KeptVm, to: string, reason: string, 
   draft.keepVm({
     ...vm,
     seq,
+    movedSeq: seq,
     claims: [source, claim],
     state: 'migrating',
     reason: `moves from ${source.host} to ${to}: ${reason}`,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { pause, scale } from '../../../src/manager/ask/about-environments.ts';
 import { clearVm } from '../../../src/manager/ask/about-vms.ts';
 import { setDuty } from '../../../src/manager/ask/about-hosts.ts';
-import { Farm, domainOf, environmentOf, fixed, roleOf } from './farm.ts';
+import { Farm, domainOf, environmentOf, roleOf } from './farm.ts';
 import type { FarmSetup } from './farm.ts';
 
 const worker = environmentOf({

@@ -6,6 +6,25 @@ import { Farm, environmentOf, fixed, roleOf } from './farm.ts';
 const gateway = environmentOf({ name: 'gateway' });
 const worker = environmentOf({ name: 'worker', instances: 'at-least-one', count: fixed(2) });
 
+function silent(count: number, of: number, power: readonly string[] = []): Farm {
+  const farm = new Farm({ environments: [gateway, worker], power });
+  const names = Array.from({ length: of }, (_, index) => `post0${index + 1}`);
+  farm.start(...names);
+  farm.settle();
+  for (const name of names.slice(0, count)) farm.silence(name);
+  farm.beat(4);
+  return farm;
+}
+
+function fencing(environments = [gateway]): Farm {
+  const farm = new Farm({ environments, power: ['post01', 'post02'] });
+  farm.start('post01', 'post02');
+  farm.settle();
+  farm.silence('post01');
+  farm.beat(3);
+  return farm;
+}
+
 describe('the session of an agent', () => {
   it('is a new durable number with each of its connections', () => {
     const farm = new Farm();
@@ -142,16 +161,6 @@ describe('a host', () => {
 });
 
 describe('the storm guard', () => {
-  function silent(count: number, of: number, power: readonly string[] = []): Farm {
-    const farm = new Farm({ environments: [gateway, worker], power });
-    const names = Array.from({ length: of }, (_, index) => `post0${index + 1}`);
-    farm.start(...names);
-    farm.settle();
-    for (const name of names.slice(0, count)) farm.silence(name);
-    farm.beat(4);
-    return farm;
-  }
-
   it('holds when more than 30 % fall silent together: nobody is fenced or given up', () => {
     const farm = silent(2, 4, ['post01', 'post02']);
     expect(farm.told('manager.hold')).toHaveLength(1);
@@ -221,15 +230,6 @@ describe('the storm guard', () => {
 });
 
 describe('fencing', () => {
-  function fencing(environments = [gateway]): Farm {
-    const farm = new Farm({ environments, power: ['post01', 'post02'] });
-    farm.start('post01', 'post02');
-    farm.settle();
-    farm.silence('post01');
-    farm.beat(3);
-    return farm;
-  }
-
   it('is for hosts with VMs that may be there once only', () => {
     const farm = fencing([worker]);
     expect(farm.stateOf('post01')).toBe('suspect');
