@@ -20,7 +20,10 @@ export function agentSession({ bus, key }: AgentSessionParts, boot: HostBoot, ht
   const url = bus.agents.url ?? bus.url ?? `mqtts://${new URL(httpUrl).hostname}:${bus.port}`;
   const login = own
     ? { username: `${machine}/${number}`, password: proof, psk: true }
-    : { username: (bus.agents.username ?? '{machine}').replaceAll('{machine}', machine), password: passwordOf(bus) ?? proof };
+    : {
+        username: (bus.agents.username ?? '{machine}').replaceAll('{machine}', machine.replaceAll('.', '~')),
+        password: passwordOf(bus) ?? proof,
+      };
   const ca = bus.ca === undefined ? undefined : readSecretFile(bus.ca, { secret: false });
   return JSON.stringify({ machine, boot: number, server: httpUrl, bus: { url, ...login, ...(ca !== undefined && { ca }) } });
 }

@@ -86,7 +86,10 @@ export async function startApp({ config, version, clock, log, onFailure }: AppPa
   const templates = await TemplateLibrary.open({
     store: store.templates,
     folder: config.templatesDir,
-    user: templateUser(() => desk),
+    user: templateUser(
+      () => desk,
+      () => objects.current.environments,
+    ),
     clock,
     log,
     listener: (notice) => events.append(templateEventOf(notice, clock.now())),

@@ -42,7 +42,10 @@ export async function startManagerApp({ config, version, clock, log, onFailure }
   const templates = await TemplateLibrary.open({
     store: store.templates,
     folder: config.templatesDir,
-    user: templateUser(() => undefined),
+    user: templateUser(
+      () => undefined,
+      () => objects.current.environments,
+    ),
     clock,
     log,
     listener: () => {},

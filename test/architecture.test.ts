@@ -16,7 +16,7 @@ const mayImport: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'manager-app': 'everything',
   'manager-bus': ['bus', 'config', 'events', 'host-boots', 'manager', 'service'],
   'manager-service': ['boot', 'config', 'events', 'host-boots', 'images', 'machines', 'manager', 'manager-bus', 'model', 'store'],
-  'template-adapters': ['boot', 'machines', 'events', 'templates'],
+  'template-adapters': ['boot', 'machines', 'model', 'events', 'templates'],
   'served-images': ['boot', 'images', 'nfs', 'model'],
   'bulk-thread': ['tftp', 'httpboot', 'net', 'model', 'bulk-worker'],
   'bulk-worker': ['tftp', 'httpboot', 'net', 'model'],

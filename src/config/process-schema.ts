@@ -109,7 +109,11 @@ export const processSchema = section('What one virtdom process needs.', {
             }),
           ),
           username: Type.Optional(
-            text('Who agents are at a broker of yours; `{machine}` stands for the name of each.', 'text', { defaultText: '`{machine}`' }),
+            text(
+              'Who agents are at a broker of yours; `{machine}` stands for the name of each, with tildes for dots as in its topics.',
+              'text',
+              { defaultText: '`{machine}`' },
+            ),
           ),
           passwordFile: Type.Optional(
             path('The file of their password there. Whoever is root on a Dom0 can read it.', {

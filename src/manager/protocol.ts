@@ -9,20 +9,26 @@ export const protocolVersion = 1;
 /** Of one message, in bytes. */
 export const maxMessageBytes = 512 * 1024;
 
+/** A dot in a name is a tilde in a topic: some brokers (NATS) cut names at dots, and no name of ours has a tilde. */
+const level = (of: string): string => of.replaceAll('.', '~');
+
 export const topics = {
   /** Manager to one agent: GETPROP, FETCHPROP, EXECUTE, CONTROL. */
-  toAgent: (machine: string) => `virtdom/1/agent/${machine}/in`,
+  toAgent: (machine: string) => `virtdom/1/agent/${level(machine)}/in`,
   /** One agent to managers. */
-  fromAgent: (machine: string) => `virtdom/1/agent/${machine}/out`,
+  fromAgent: (machine: string) => `virtdom/1/agent/${level(machine)}/out`,
   /** Retained: here, or (its will) lost. */
-  presence: (machine: string) => `virtdom/1/agent/${machine}/presence`,
+  presence: (machine: string) => `virtdom/1/agent/${level(machine)}/presence`,
   /** Managers to all agents of a group: `all`, `role.worker`, `label.rack.b`. */
-  group: (group: string) => `virtdom/1/group/${group}/in`,
+  group: (group: string) => `virtdom/1/group/${level(group)}/in`,
   /** Retained: which managers there are. */
-  manager: (name: string) => `virtdom/1/manager/${name}/presence`,
+  manager: (name: string) => `virtdom/1/manager/${level(name)}/presence`,
   everyAgentOut: 'virtdom/1/agent/+/out',
   everyPresence: 'virtdom/1/agent/+/presence',
   everyManager: 'virtdom/1/manager/+/presence',
+  /** Whose topic it is. */
+  machineOf: (topic: string): string | undefined =>
+    /^virtdom\/1\/agent\/([A-Za-z0-9][A-Za-z0-9~_-]{0,63})\/(?:in|out|presence)$/.exec(topic)?.[1]?.replaceAll('~', '.'),
 } as const;
 
 const text = (maxLength: number) => Type.String({ maxLength });

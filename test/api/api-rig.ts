@@ -154,7 +154,10 @@ export class ApiRig {
     const templates = await TemplateLibrary.open({
       store: store.templates,
       folder: shippedTemplates,
-      user: templateUser(() => held.desk),
+      user: templateUser(
+        () => held.desk,
+        () => objects.current.environments,
+      ),
       grubCheck: () => Promise.resolve({ kind: 'sound' }),
       clock,
       log,

@@ -108,7 +108,7 @@ export class AgentLink {
   }
 
   #hearPresence(message: BusMessage): void {
-    const host = agentOf(message.topic);
+    const host = topics.machineOf(message.topic);
     if (host === undefined || message.payload.byteLength === 0) return;
     const decoded = decodePresence(message.payload);
     if (decoded.kind === 'refused') {
@@ -120,7 +120,7 @@ export class AgentLink {
   }
 
   #hearMessage(message: BusMessage): void {
-    const host = agentOf(message.topic);
+    const host = topics.machineOf(message.topic);
     if (host === undefined) return;
     if (!this.#mayPass(host)) {
       this.#take({ kind: 'refused', host, reason: `more than ${rate} messages a second: what is above is dropped`, flood: true });
@@ -158,8 +158,4 @@ export class AgentLink {
 
 function encode(message: unknown): Uint8Array {
   return Buffer.from(JSON.stringify(message));
-}
-
-function agentOf(topic: string): string | undefined {
-  return /^virtdom\/1\/agent\/([A-Za-z0-9][A-Za-z0-9._-]{0,63})\/(?:out|presence)$/.exec(topic)?.[1];
 }
