@@ -22,12 +22,12 @@ export function agentSession({ bus, key }: AgentSessionParts, boot: HostBoot, ht
     ? { username: `${machine}/${number}`, password: proof, psk: true }
     : {
         username: (bus.agents.username ?? '{machine}').replaceAll('{machine}', machine.replaceAll('.', '~')),
-        password: passwordOf(bus) ?? proof,
+        password: passwordOf(bus, machine) ?? proof,
       };
   const ca = bus.ca === undefined ? undefined : readSecretFile(bus.ca, { secret: false });
   return JSON.stringify({ machine, boot: number, server: httpUrl, bus: { url, ...login, ...(ca !== undefined && { ca }) } });
 }
 
-function passwordOf({ agents }: BusSettings): string | undefined {
-  return agents.passwordFile === undefined ? undefined : readSecretFile(agents.passwordFile);
+function passwordOf({ agents }: BusSettings, machine: string): string | undefined {
+  return agents.passwordFile === undefined ? undefined : readSecretFile(agents.passwordFile.replaceAll('{machine}', machine));
 }

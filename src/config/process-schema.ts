@@ -116,7 +116,7 @@ export const processSchema = section('What one virtdom process needs.', {
             ),
           ),
           passwordFile: Type.Optional(
-            path('The file of their password there. Whoever is root on a Dom0 can read it.', {
+            path('The file of their password there, with `{machine}` in it one for each. Whoever is root on a Dom0 can read its own.', {
               defaultText: 'a password of each boot, which the broker has to check',
             }),
           ),
