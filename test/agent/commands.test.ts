@@ -173,6 +173,56 @@ describe('a command', () => {
     expect(dom0.report).toMatchObject({ settled: true, busy: [] });
   });
 
+  it('of an earlier session is refused also where it starts nothing', async () => {
+    const dom0 = await ruled();
+    dom0.xen.add('worker-1');
+    await dom0.session(2);
+    await dom0.execute('x', 'vm.destroy', { vm: 'worker-1' });
+    await dom0.pass(6000);
+    expect(dom0.answers('x')).toMatchObject([{ code: 'wrong-session', session: 2 }]);
+    expect(dom0.xen.domains).toHaveLength(1);
+  });
+
+  it('of an earlier session that is still being done keeps the report from being settled', async () => {
+    const dom0 = await ruled();
+    dom0.xen.onShutdown = () => undefined;
+    dom0.xen.add('worker-1');
+    await dom0.execute('a', 'vm.shutdown', { vm: 'worker-1', timeoutSeconds: 20 });
+    await dom0.pass(6000);
+    await dom0.beat('n2');
+    expect(dom0.report).toMatchObject({ settled: true, busy: ['a'] });
+    await dom0.session(2);
+    await dom0.pass(6000);
+    await dom0.beat('n3');
+    expect(dom0.report).toMatchObject({ settled: false, busy: ['a'] });
+    await dom0.pass(20_000);
+    await dom0.beat('n4');
+    expect(dom0.report).toMatchObject({ settled: true, busy: [] });
+  });
+
+  it('is not made fresh by an old beat that comes again', async () => {
+    const dom0 = await ruled();
+    await dom0.pass(10_100);
+    await dom0.beat('n1');
+    await dom0.execute('x', 'vm.create', createArgs('worker-1'));
+    expect(dom0.answers('x')).toMatchObject([{ code: 'stale' }]);
+  });
+
+  it('that starts a domain waits where four do already, and one that ends a domain does not', async () => {
+    const dom0 = await ruled();
+    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    dom0.xen.creating = promise;
+    dom0.xen.add('old', { uuid: '7b4d1b0a-1111-4222-8333-444455556666' });
+    for (const at of [1, 2, 3, 4, 5]) await dom0.execute(`x${at}`, 'vm.create', createArgs(`vm-${at}`));
+    await dom0.execute('d', 'vm.destroy', { vm: 'old' });
+    await dom0.pass(6000);
+    expect(creations(dom0)).toBe(4);
+    expect(dom0.answers('d')).toMatchObject([{ result: { domain: 'absent' } }]);
+    resolve({ kind: 'done' });
+    await settle();
+    expect(creations(dom0)).toBe(5);
+  });
+
   it('is refused as busy where too many wait', async () => {
     const dom0 = await ruled();
     dom0.xen.onShutdown = () => undefined;
