@@ -137,9 +137,21 @@ export class ManagerLoop {
     }
     if (this.#queue.length >= mostQueued && input.kind !== 'asked') return;
     this.#queue.push(input);
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#wake();
+  }
+
+  /** What arrives while a run is just ending begins the next one. */
+  #wake(): void {
+    if (this.#running !== undefined || this.#queue.length === 0 || this.#mode !== 'leading') return;
+    this.#running = this.#run()
+      .catch((error: unknown) => {
+        this.#log.error({ error: stackOf(error) }, 'a turn failed; what it heard is lost, and is looked at again at the next');
+        this.#lose('it failed unexpectedly: see the log');
+      })
+      .finally(() => {
+        this.#running = undefined;
+        this.#wake();
+      });
   }
 
   /** The list of what an agent extracts is asked for at each agreement, and then what it has extracted already. */
@@ -332,7 +344,7 @@ export class ManagerLoop {
       this.#lastLookMs = nowMs;
       this.#running = this.#reload().finally(() => {
         this.#running = undefined;
-        if (this.#queue.length > 0) this.take({ kind: 'look' });
+        this.#wake();
       });
     }
     if (this.#mode !== 'stopped') this.#ticking = this.#clock.after(this.#settings.tickMs, () => this.#tick());

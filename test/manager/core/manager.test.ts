@@ -1,0 +1,300 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { MemoryBroker } from '../../../src/bus/memory-broker.ts';
+import type { MemoryBus } from '../../../src/bus/memory-bus.ts';
+import { HeldClock } from '../../../src/clock.ts';
+import type { NewEvent } from '../../../src/events/event-store.ts';
+import { CapturedLog } from '../../../src/log.ts';
+import { Manager } from '../../../src/manager/manager.ts';
+import { topics } from '../../../src/manager/protocol.ts';
+import type { ManagerMessage } from '../../../src/manager/protocol.ts';
+import type { VmEnvironment } from '../../../src/model/vm-environment.ts';
+import { environmentOf, roleOf } from './farm.ts';
+import { MemoryRecords } from './memory-store.ts';
+
+const running: Manager[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((manager) => manager.close()));
+});
+
+/** A manager over a bus in memory, and one agent that the test plays. */
+class Lab {
+  readonly clock = new HeldClock();
+  readonly broker = new MemoryBroker({ clock: this.clock });
+  readonly records: MemoryRecords;
+  readonly events: NewEvent[] = [];
+  readonly log = new CapturedLog();
+  readonly heard: ManagerMessage[] = [];
+  readonly agent: MemoryBus;
+  #ids = 0;
+
+  constructor(records = new MemoryRecords()) {
+    this.records = records;
+    this.agent = this.broker.connect('post01/1');
+  }
+
+  async manager(name = 'server1', environments: readonly VmEnvironment[] = [environmentOf({ name: 'gateway' })]): Promise<Manager> {
+    const manager = await Manager.start({
+      name,
+      clock: this.clock,
+      bus: this.broker.connect(name),
+      store: this.records,
+      power: {
+        has: () => false,
+        read: () => Promise.resolve({ kind: 'unknown', reason: 'none' }),
+        switch: () => Promise.resolve({ kind: 'unknown', reason: 'none' }),
+      },
+      objects: {
+        current: {
+          machines: [{ name: 'post01', nics: [], role: 'farm', labels: {}, parameters: {} }],
+          environments: [...environments],
+          roles: [roleOf({ name: 'farm', environments: environments.map((each) => each.name) })],
+          triggers: [],
+        },
+        subscribe: () => () => {},
+      },
+      boots: { newest: (machine) => ({ machine, boot: 1, attempt: 'a', redeemedMs: 0 }), subscribe: () => () => {} },
+      images: { resolve: (image) => ({ kind: 'found', ref: `${image}@1`, files: [] }) },
+      renderDomain: (vm) => ({ config: `name = "${vm.name}"` }),
+      tell: (event) => void this.events.push(event),
+      log: this.log,
+      newId: () => `${name}-${++this.#ids}`,
+    });
+    running.push(manager);
+    await this.rest();
+    return manager;
+  }
+
+  /** The agent comes, and answers sessions and beats with what `domains` says. */
+  async join(): Promise<void> {
+    await this.agent.subscribe(topics.toAgent('post01'), (message) => this.#hear(message.payload));
+    await this.agent.subscribe(topics.group('all'), (message) => this.#hear(message.payload));
+    await this.publish(topics.presence('post01'), {
+      v: 1,
+      kind: 'PRESENCE',
+      state: 'here',
+      reason: '',
+      boot: 1,
+      connection: 'c1',
+      agent: '1',
+    });
+    await this.wait(7000);
+  }
+
+  async #hear(payload: Uint8Array): Promise<void> {
+    const message = JSON.parse(Buffer.from(payload).toString()) as ManagerMessage;
+    this.heard.push(message);
+    if (message.kind !== 'CONTROL' || (message.action !== 'session' && message.action !== 'beat')) return;
+    if (message.session !== undefined) this.session = message.session;
+    await this.say({
+      kind: 'CONTROLVAL',
+      reply: message.id,
+      action: message.action,
+      boot: 1,
+      session: this.session,
+      domains: [],
+      settled: true,
+      busy: [],
+      ...(message.nonce === undefined ? {} : { nonce: message.nonce }),
+      facts: { agent: '1', hypervisor: 'Xen', memoryMib: 4096, freeMib: 4096, cpus: 4, bridges: [], nics: [] },
+    });
+  }
+  session = 0;
+
+  say(message: object): Promise<void> {
+    return this.publish(topics.fromAgent('post01'), { v: 1, id: 'm1', ...message });
+  }
+
+  async publish(topic: string, message: object): Promise<void> {
+    await this.agent.publish(topic, Buffer.from(JSON.stringify(message)), { qos: 1, retain: topic.endsWith('presence') });
+  }
+
+  sent(kind: 'EXECUTE'): Extract<ManagerMessage, { kind: 'EXECUTE' }>[] {
+    return this.heard.filter((message) => message.kind === kind);
+  }
+
+  told(kind: string): NewEvent[] {
+    return this.events.filter((event) => event.kind === kind);
+  }
+
+  async wait(ms: number): Promise<void> {
+    const until = this.clock.monotonic() + ms;
+    await this.rest();
+    while (this.clock.step(until - this.clock.monotonic())) await this.rest();
+  }
+
+  async rest(): Promise<void> {
+    for (let round = 0; round < 3; round++) {
+      await new Promise<void>((resolve) => {
+        setImmediate(resolve);
+      });
+    }
+  }
+}
+
+const by = { author: 'anna' };
+
+describe('the manager', () => {
+  it('sends nothing of a turn before its records are durable', async () => {
+    const lab = new Lab();
+    await lab.manager();
+    lab.records.hold();
+    await lab.join();
+    expect(lab.heard.filter(({ kind }) => kind !== 'CONTROL')).toEqual([]);
+    lab.records.release();
+    await lab.wait(7000);
+    expect(lab.sent('EXECUTE').map(({ command }) => command)).toEqual(['vm.create']);
+    const claims = lab.records.document('vm', 'gateway-1')?.['claims'];
+    expect(claims).toMatchObject([{ host: 'post01', command: lab.sent('EXECUTE')[0]?.id }]);
+  });
+
+  it('stands by while another manager leads, and leads 30 s after its time ran out', async () => {
+    const lab = new Lab();
+    const first = await lab.manager('server1');
+    const second = await lab.manager('server2');
+    expect([first.status().state, second.status().state]).toEqual(['leading', 'standby']);
+    expect(await second.scale('gateway', 1, by)).toMatchObject({ kind: 'refused' });
+    await lab.wait(20_000);
+    lab.records.broken = true;
+    await lab.wait(50_000);
+    expect(first.status().state).toBe('standby');
+    lab.records.broken = false;
+    lab.records.records.set('leader/leader', {
+      area: 'leader',
+      id: 'leader',
+      revision: 99,
+      updatedMs: 0,
+      document: { manager: 'server3', instance: 'x', untilMs: lab.clock.now() + 1000 },
+    });
+    await lab.wait(29_000);
+    expect([first.status().state, second.status().state]).toEqual(['standby', 'standby']);
+    await lab.wait(15_000);
+    expect([first.status().state, second.status().state].sort((a, b) => a.localeCompare(b))).toEqual(['leading', 'standby']);
+  });
+
+  it('steps down when somebody else has changed a record, and says so to who asked', async () => {
+    const lab = new Lab();
+    const manager = await lab.manager();
+    lab.records.records.set('leader/leader', {
+      area: 'leader',
+      id: 'leader',
+      revision: 99,
+      updatedMs: 0,
+      document: { manager: 'server2', instance: 'x', untilMs: lab.clock.now() + 30_000 },
+    });
+    const asked = await manager.hold('a test', by);
+    expect(asked).toMatchObject({ kind: 'refused', reason: expect.stringContaining('does not lead') as string });
+    await lab.rest();
+    expect(manager.status()).toMatchObject({ state: 'standby', reason: 'server2 leads' });
+  });
+
+  it('is not led by a process of its own name that is still there', async () => {
+    const lab = new Lab();
+    const first = await lab.manager('server1');
+    const second = await lab.manager('server1');
+    await lab.wait(20_000);
+    expect([first.status().state, second.status().state]).toEqual(['standby', 'leading']);
+    expect(first.status().reason).toContain('give each manager a name of its own');
+  });
+
+  it('hands the lead back when it is closed, and leaves no timer', async () => {
+    const lab = new Lab();
+    const first = await lab.manager('server1');
+    await first.close();
+    running.splice(0);
+    expect(lab.clock.pendingTimers).toBe(0);
+    expect((await lab.manager('server2')).status().state).toBe('leading');
+  });
+
+  it('goes on when the database is away for a moment, and does nothing twice', async () => {
+    const lab = new Lab();
+    await lab.manager();
+    lab.records.broken = true;
+    await lab.join();
+    lab.records.broken = false;
+    await lab.wait(8000);
+    expect(lab.sent('EXECUTE')).toHaveLength(1);
+  });
+
+  it('tells what is no message of the protocol with its agent, and goes on', async () => {
+    const lab = new Lab();
+    const manager = await lab.manager();
+    await lab.join();
+    await lab.say({ kind: 'NONSENSE' });
+    await lab.publish(topics.fromAgent('post01'), { v: 9, kind: 'EXECVAL' });
+    await lab.say({ kind: 'EXECVAL', reply: 'foreign', session: 1, repeated: false, result: {} });
+    await lab.agent.publish(topics.fromAgent('post01'), Buffer.from('{'), { qos: 1 });
+    await lab.wait(2000);
+    expect(lab.told('agent.refused')).toMatchObject([{ machine: 'post01' }]);
+    expect(manager.hosts()[0]?.state).toBe('online');
+  });
+
+  it('drops what an agent sends above its rate, and says so once', async () => {
+    const lab = new Lab();
+    const manager = await lab.manager();
+    await lab.join();
+    for (let count = 0; count < 1500; count++) void lab.say({ kind: 'PROPVAL', values: [] });
+    await lab.wait(5000);
+    expect(lab.told('agent.flood').length).toBeLessThanOrEqual(2);
+    expect(lab.told('agent.flood').length).toBeGreaterThan(0);
+    expect(manager.hosts()[0]?.state).toBe('online');
+  });
+
+  it('leaves a record that it cannot read alone, and keeps its name free of others', async () => {
+    const lab = new Lab();
+    const record = {
+      area: 'vm',
+      id: 'gateway-1',
+      revision: 7,
+      updatedMs: 0,
+      document: { name: 'gateway-1', state: 'levitating' },
+    } as const;
+    lab.records.records.set('vm/gateway-1', record);
+    const manager = await lab.manager();
+    await lab.join();
+    expect(lab.records.records.get('vm/gateway-1')).toBe(record);
+    expect(manager.vms()).toEqual([]);
+    expect(lab.log.lines.some(({ fields }) => fields['id'] === 'gateway-1')).toBe(true);
+  });
+
+  it('does nothing in a dry run', async () => {
+    const lab = new Lab();
+    const manager = await lab.manager('server1', [environmentOf({ name: 'gateway', count: { min: 1, max: 4 } })]);
+    const before = new Map(lab.records.records);
+    expect(await manager.scale('gateway', 3, { ...by, dryRun: true })).toMatchObject({ kind: 'done', result: { wanted: 3 } });
+    await lab.wait(1000);
+    expect(manager.environments()[0]?.wanted).toBe(1);
+    expect(lab.records.document('environment', 'gateway')).toEqual(before.get('environment/gateway')?.document);
+    expect(manager.plan({ environment: 'gateway', count: 3 }).steps.map(({ vm }) => vm)).toEqual(['gateway-1', 'gateway-2', 'gateway-3']);
+    expect(manager.vms()).toHaveLength(1);
+  });
+
+  it('waits for what an agent answers about a console', async () => {
+    const lab = new Lab();
+    const manager = await lab.manager();
+    await lab.join();
+    const [create] = lab.sent('EXECUTE');
+    expect(create?.command).toBe('vm.create');
+    await lab.say({ kind: 'EXECVAL', reply: create?.id ?? '', session: 1, repeated: false, result: {} });
+    const asked = manager.consoleOf('gateway-1', 100);
+    await lab.wait(100);
+    const question = lab.sent('EXECUTE').find(({ command }) => command === 'vm.console');
+    await lab.say({ kind: 'EXECVAL', reply: question?.id ?? '', session: 1, repeated: false, result: { text: 'login:' } });
+    await lab.wait(100);
+    expect(await asked).toEqual({ kind: 'done', result: 'login:' });
+  });
+
+  it('asks an agent for properties, and gives up on it in time', async () => {
+    const lab = new Lab();
+    const manager = await lab.manager();
+    await lab.join();
+    const asked = manager.query('post01', ['ram_free']);
+    await lab.rest();
+    const question = lab.heard.find(({ kind }) => kind === 'FETCHPROP');
+    await lab.say({ kind: 'PROPVAL', reply: question?.id ?? '', values: [{ name: 'ram_free', type: 'int', value: 7, age: 0 }] });
+    await lab.rest();
+    expect(await asked).toMatchObject({ kind: 'done', result: [{ name: 'ram_free', value: 7 }] });
+    const unanswered = manager.query('post01', ['ram_free']);
+    await lab.wait(16_000);
+    expect(await unanswered).toMatchObject({ kind: 'refused' });
+  });
+});
