@@ -255,7 +255,7 @@ export class Agent {
     const reports: DomainReport[] = [];
     for (const domain of this.#watch.domains.slice(0, maxDomains)) {
       const vm = this.#book.of(domain);
-      const starting = this.#desk.isStarting(domain.name) && (domain.state === 'running' || domain.state === 'paused');
+      const starting = this.#desk.isMaking(domain.name) && (domain.state === 'running' || domain.state === 'paused');
       reports.push({
         name: domain.name.slice(0, 128),
         uuid: domain.uuid,

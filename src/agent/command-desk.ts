@@ -72,8 +72,9 @@ export class CommandDesk {
     return [...this.#open.values()].some(({ command, session }) => starting.has(command) || session < this.#ruling.session);
   }
 
-  isStarting(vm: string): boolean {
-    return [...this.#open.values()].some((open) => open.vm === vm && starting.has(open.command));
+  /** Its domain is being made here; one that moves away runs until it is gone. */
+  isMaking(vm: string): boolean {
+    return [...this.#open.values()].some((open) => open.vm === vm && (open.command === 'vm.create' || open.command === 'vm.reboot'));
   }
 
   isBusyWith(vm: string): boolean {

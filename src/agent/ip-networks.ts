@@ -16,8 +16,8 @@ interface Link {
 }
 
 export interface IpNetworksOptions {
-  /** Runs `ip` with these words. */
-  readonly ip: (words: readonly string[]) => Promise<ProgramEnd>;
+  /** Runs `ip` with these words, and with this on its standard input. */
+  readonly ip: (words: readonly string[], input?: string) => Promise<ProgramEnd>;
   /** The bridge that the root hangs on: it is never changed. */
   readonly rootBridge?: string;
 }
@@ -92,17 +92,18 @@ export class IpNetworks implements HostNetworks {
     return this.#do([['link', 'del', bridge], ...vlans.map(({ ifname }) => ['link', 'del', ifname])]);
   }
 
+  /** In one run: each start of a program costs, and a Dom0 has little to spare. */
   async #do(steps: readonly (readonly string[])[]): Promise<Outcome> {
-    for (const words of steps) {
-      const { kind, code, error } = await this.#options.ip(words);
-      if (kind === 'ended' && code === 0) continue;
-      return {
-        kind: 'failed',
-        code: kind === 'timeout' ? 'timeout' : 'failed',
-        reason: `ip ${words.join(' ')}: ${error.trim().slice(0, 500) || kind}`,
-      };
-    }
-    return { kind: 'done' };
+    const lines = steps.map((words) => words.join(' '));
+    const { kind, code, error } = await this.#options.ip(['-batch', '-'], `${lines.join('\n')}\n`);
+    if (kind === 'ended' && code === 0) return { kind: 'done' };
+    const failed = lines[Number(/Command failed -:(\d+)/.exec(error)?.[1]) - 1];
+    const said =
+      error
+        .replace(/Command failed.*/s, '')
+        .trim()
+        .slice(0, 500) || kind;
+    return { kind: 'failed', code: kind === 'timeout' ? 'timeout' : 'failed', reason: `ip ${failed ?? '-batch'}: ${said}` };
   }
 
   async #links(): Promise<readonly Link[]> {

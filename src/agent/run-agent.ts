@@ -83,7 +83,9 @@ export async function runAgent(places: AgentPlaces, clock: Clock, log: Log, vers
     log,
     hypervisor,
     consoles,
-    networks: new IpNetworks({ ip: (words) => runProgram(['ip', ...words], { timeoutMs: ipMs }) }),
+    networks: new IpNetworks({
+      ip: (words, input) => runProgram(['ip', ...words], { timeoutMs: ipMs, ...(input !== undefined && { input }) }),
+    }),
     images: new HttpImageCache({ dir: places.images, server, clock, log, maxBytes: Math.floor(blocks * bsize * imageShare) }),
     properties,
     record: new FileRecord(join(places.record, 'record'), log),

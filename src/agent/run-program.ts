@@ -12,26 +12,33 @@ export interface ProgramOptions {
   readonly timeoutMs: number;
   /** Of each of both outputs; what comes after it is not kept. */
   readonly maxBytes?: number;
+  /** For its standard input. */
+  readonly input?: string;
   /** Told once it runs, and when it has ended. */
   readonly onPid?: (pid: number | undefined) => void;
 }
 
 /** What a program that was killed may still need to be gone; one that hangs in the kernel never is. */
 const killedMs = 2000;
+/** How long the pipes of a program that has ended may stay open. */
+const heldMs = 3000;
 
 /**
  * Runs a program without a shell, in a process group of its own, for a bounded time and with bounded output. At the time limit the
  * whole group is killed; a program that does not even die then is left to itself. It never throws.
  */
 export function runProgram(argv: readonly string[], options: ProgramOptions): Promise<ProgramEnd> {
-  const { timeoutMs, maxBytes = 1024 * 1024, onPid } = options;
+  const { timeoutMs, maxBytes = 1024 * 1024, input = '', onPid } = options;
   const [file = '', ...args] = argv;
   return new Promise((resolve) => {
-    const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env: programEnvironment });
+    const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env: programEnvironment });
     const out = new Kept(maxBytes);
     const error = new Kept(maxBytes);
     let timedOut = false;
+    let isOver = false;
     const finish = (kind: ProgramEnd['kind'], code: number | null): void => {
+      if (isOver) return;
+      isOver = true;
       clearTimeout(timer);
       clearTimeout(grace);
       onPid?.(undefined);
@@ -50,9 +57,17 @@ export function runProgram(argv: readonly string[], options: ProgramOptions): Pr
     child.stderr.on('data', (chunk: Buffer) => error.take(chunk));
     child.once('error', () => finish('missing', null));
     if (child.pid !== undefined) onPid?.(child.pid);
-    // The daemon that xl leaves behind may hold the pipes for as long as its domain lives: what counts is the end of the process,
-    // and what it had written by then.
-    child.once('exit', (code) => setTimeout(() => finish(timedOut ? 'timeout' : 'ended', code), 20));
+    // A program may end without reading what it is given.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(input);
+    // All that it has said is there when its pipes are closed. A daemon that it leaves behind may hold them for ever: that is not
+    // waited for.
+    child.once('exit', (code) => {
+      clearTimeout(timer);
+      clearTimeout(grace);
+      grace = setTimeout(() => finish(timedOut ? 'timeout' : 'ended', code), heldMs);
+    });
+    child.once('close', (code) => finish(timedOut ? 'timeout' : 'ended', code));
   });
 }
 

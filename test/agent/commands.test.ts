@@ -329,6 +329,38 @@ describe('a start', () => {
   });
 });
 
+describe('what is said of a domain', () => {
+  it('names no claim where a domain of that name is another one', async () => {
+    const dom0 = await ruled();
+    await dom0.execute('x', 'vm.create', createArgs('worker-1'));
+    await dom0.pass(6000);
+    expect(dom0.report.domains).toMatchObject([{ claim: 5 }]);
+    dom0.xen.change('worker-1', { uuid: '7b4d1b0a-1111-4222-8333-444455556666' });
+    await dom0.pass(6000);
+    expect(dom0.report.domains[0]).not.toHaveProperty('claim');
+  });
+
+  it('is not that it is absent while it may be coming', async () => {
+    const dom0 = await ruled();
+    dom0.xen.creating = new Promise(() => undefined);
+    await dom0.execute('x', 'vm.create', createArgs('worker-1'));
+    await dom0.execute('y', 'vm.destroy', { vm: 'worker-1' }, { withinMs: 3000 });
+    await dom0.pass(4000);
+    expect(dom0.answers('y')).toMatchObject([{ code: 'expired', domain: 'unknown' }]);
+    await dom0.agent?.close();
+  });
+
+  it('is its name, also while it has none any more and the agent was started anew', async () => {
+    const dom0 = await ruled();
+    await dom0.execute('x', 'vm.create', createArgs('worker-1'));
+    await dom0.killAgent();
+    dom0.xen.change('worker-1', { name: '', state: 'dying' });
+    await dom0.startAgent();
+    await dom0.session(2);
+    expect(dom0.report.domains).toMatchObject([{ name: 'worker-1', state: 'dying', claim: 5 }]);
+  });
+});
+
 describe('an agent that was started anew in the middle of a start', () => {
   it('has done it where its domain runs', async () => {
     const dom0 = await ruled();

@@ -278,7 +278,7 @@ export async function settle(): Promise<void> {
 export const kernel = { name: 'vmlinuz', path: '/images/worker@1/vmlinuz', sha256: 'a'.repeat(64), bytes: 10 };
 
 export function createArgs(vm: string, more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
-  const own = `${uuid.slice(0, -vm.length)}${Buffer.from(vm).toString('hex').slice(0, vm.length)}`;
+  const own = `${uuid.slice(0, -vm.length)}${Buffer.from(vm).toString('hex').slice(-vm.length)}`;
   const id = vm === 'worker-1' ? uuid : own;
   const config = [
     `name = "${vm}"`,

@@ -11,13 +11,15 @@ function recorded(name: string): string {
 /** An `ip` that shows what was recorded, and writes down what it is to do. */
 function rig(links = recorded('ip-link.json'), fail?: RegExp) {
   const did: string[] = [];
-  const ip = (words: readonly string[]): Promise<ProgramEnd> => {
+  const ip = (words: readonly string[], input = ''): Promise<ProgramEnd> => {
     const line = words.join(' ');
     if (line === '-j -d link') return Promise.resolve({ kind: 'ended', code: 0, out: links, error: '' });
     if (line === '-j -4 addr') return Promise.resolve({ kind: 'ended', code: 0, out: recorded('ip-addr.json'), error: '' });
-    did.push(line);
-    const bad = fail?.test(line) === true;
-    return Promise.resolve({ kind: 'ended', code: bad ? 2 : 0, out: '', error: bad ? 'RTNETLINK answers: Operation not supported' : '' });
+    const lines = input.trimEnd().split('\n');
+    const badAt = fail === undefined ? -1 : lines.findIndex((each) => fail.test(each));
+    did.push(...(badAt < 0 ? lines : lines.slice(0, badAt)));
+    const error = badAt < 0 ? '' : `RTNETLINK answers: Operation not supported\nCommand failed -:${badAt + 1}\n`;
+    return Promise.resolve({ kind: 'ended', code: badAt < 0 ? 0 : 1, out: '', error });
   };
   return { did, networks: new IpNetworks({ ip }) };
 }

@@ -64,6 +64,11 @@ describe('Xen by xl', () => {
     expect(existsSync(join(dir, 'xl-create.pid'))).toBe(false);
   });
 
+  it('has read all that xl said, however much that is', async () => {
+    const { xen } = rig(`cat ${fixtures}list-v-running.txt; line=$(tail -n 1 ${fixtures}list-v-running.txt); yes "$line" | head -n 2999`);
+    expect(await xen.list()).toHaveLength(3000);
+  });
+
   it('does not wait for the daemon that xl leaves behind for a domain', async () => {
     const { xen, dir } = rig('setsid sleep 300 & echo $! >$0.child');
     const started = performance.now();
