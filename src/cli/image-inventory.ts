@@ -31,6 +31,8 @@ const imageView: View<ImageResource> = {
     { head: 'CONTENT', cell: ({ contentId }) => contentId.slice(0, 12) },
     { head: 'PROFILES', cell: ({ profiles }) => profiles.join(','), wide: true },
     { head: 'MACHINES', cell: ({ machines }) => machines.join(','), wide: true },
+    { head: 'ENVIRONMENTS', cell: ({ environments }) => environments.join(','), wide: true },
+    { head: 'VMS', cell: ({ vms }) => vms.join(','), wide: true },
   ],
   name: ({ ref }) => ref,
   empty: 'no image is published: virtdom image build dom0',
@@ -124,6 +126,8 @@ function asResource({ ref, contentId, recipeSha256, builtMs, entryCount, writabl
     bootFiles: bootFiles.map(({ name, size, sha256 }) => ({ name, bytes: size, sha256 })),
     profiles: [],
     machines: [],
+    environments: [],
+    vms: [],
   };
 }
 

@@ -82,7 +82,7 @@ export const vms: readonly Vm[] = [
     claims: [claim('post02', 4)],
     cards: [{ mac: '00:16:3e:00:00:09', bridge: 'br12', vlan: 12, address: '10.12.0.1/24', gateway: '10.12.0.254' }],
   }),
-  vmOf('worker-1', { image: 'worker@3', runningMs: nowMs - 40_000, ready: { atMs: nowMs - 30_000, address: '192.168.0.117' } }),
+  vmOf('worker-1', { image: 'dom0@1', runningMs: nowMs - 40_000, ready: { atMs: nowMs - 30_000, address: '192.168.0.117' } }),
   vmOf('worker-2', {
     state: 'error',
     reason: 'it failed to start twice',

@@ -28,6 +28,14 @@ const names = (answer: Awaited<ReturnType<ApiRig['ask']>>): string[] =>
 const ids = async (query: string): Promise<string[]> =>
   (await rig.ask('GET', `/commands?${query}`, { as: 'viewer' })).json<{ items: { id: string }[] }>().items.map(({ id }) => id);
 
+describe('images', () => {
+  it('say which VMs were started from them, and are not deleted under them', async () => {
+    expect((await rig.ask('GET', '/images/dom0@1', { as: 'viewer' })).json()).toMatchObject({ vms: ['worker-1'] });
+    const answer = await rig.ask('DELETE', '/images/dom0@1');
+    expect([answer.statusCode, answer.json<{ detail: string }>().detail]).toEqual([409, expect.stringContaining('VM worker-1') as string]);
+  });
+});
+
 describe('environments', () => {
   it('are shown as people wrote them, with what there is of them', async () => {
     const answer = await rig.ask('GET', '/environments/worker', { as: 'viewer' });

@@ -17,6 +17,8 @@ const image = {
   bootFiles: [{ name: 'vmlinuz', bytes: 8_388_608, sha256: 'x' }],
   profiles: ['dom0'],
   machines: ['post01'],
+  environments: [],
+  vms: [],
 };
 
 /** `image list` and `image delete`: a service that runs is asked, since it knows who uses what. */

@@ -75,8 +75,13 @@ export function addImageRoutes(app: Api, plane: ControlPlane): void {
     async (request, reply) => {
       const { ref } = find(request.params.ref);
       const name = formatImageRef(ref);
-      const { machines, profiles } = usersOf(plane);
-      const usedBy = [...(machines.get(name) ?? []), ...(profiles.get(name) ?? []).map((profile) => `profile ${profile}`)];
+      const { machines, profiles, environments, vms } = usersOf(plane);
+      const usedBy = [
+        ...(machines.get(name) ?? []),
+        ...(profiles.get(name) ?? []).map((profile) => `profile ${profile}`),
+        ...(environments.get(name) ?? []).map((environment) => `environment ${environment}`),
+        ...(vms.get(name) ?? []).map((vm) => `VM ${vm}`),
+      ];
       if (plane.images.newest(ref.image)?.version === ref.version)
         throw new ProblemError('conflict', `${name} is the newest version, which machines boot: publish another one first.`);
       if (usedBy.length > 0)
@@ -132,23 +137,34 @@ interface ImageUsers {
   readonly machines: ReadonlyMap<string, readonly string[]>;
   /** By image name for those that take the newest, by version for the others. */
   readonly profiles: ReadonlyMap<string, readonly string[]>;
+  readonly environments: ReadonlyMap<string, readonly string[]>;
+  /** Those whose claim goes on: what they were started from. */
+  readonly vms: ReadonlyMap<string, readonly string[]>;
 }
 
-function usersOf({ objects, boots }: ControlPlane): ImageUsers {
-  const machines = new Map<string, string[]>();
-  for (const { name } of objects.current.machines) {
+function usersOf({ objects, boots, manager }: ControlPlane): ImageUsers {
+  const { machines, profiles, environments } = objects.current;
+  const booted = machines.map(({ name }) => {
     const boot = boots.stateOf(name);
-    if (boot?.image === undefined || boot.state === 'failed') continue;
-    const others = machines.get(boot.image);
-    if (others === undefined) machines.set(boot.image, [name]);
+    return { name, image: boot?.state === 'failed' ? undefined : boot?.image };
+  });
+  return {
+    machines: byImage(booted),
+    profiles: byImage(profiles),
+    environments: byImage(environments),
+    vms: byImage((manager?.vms() ?? []).filter(({ claims }) => claims.length > 0)),
+  };
+}
+
+function byImage(users: readonly { readonly name: string; readonly image?: string | undefined }[]): Map<string, string[]> {
+  const named = new Map<string, string[]>();
+  for (const { name, image } of users) {
+    if (image === undefined || parseImageName(image) === undefined) continue;
+    const others = named.get(image);
+    if (others === undefined) named.set(image, [name]);
     else others.push(name);
   }
-  const profiles = new Map<string, string[]>();
-  for (const { name, image } of objects.current.profiles) {
-    const wanted = image === undefined ? undefined : parseImageName(image);
-    if (wanted !== undefined && image !== undefined) profiles.set(image, [...(profiles.get(image) ?? []), name]);
-  }
-  return { machines, profiles };
+  return named;
 }
 
 function imageResource(plane: ControlPlane, version: PublishedVersion, users: ImageUsers): ImageResource {
@@ -170,6 +186,8 @@ function imageResource(plane: ControlPlane, version: PublishedVersion, users: Im
     profiles: [...(users.profiles.get(name) ?? []), ...(newest ? (users.profiles.get(ref.image) ?? []) : [])],
     machines: machines.slice(0, shownMachines),
     machineCount: machines.length,
+    environments: [...(users.environments.get(name) ?? []), ...(newest ? (users.environments.get(ref.image) ?? []) : [])],
+    vms: [...(users.vms.get(name) ?? [])].slice(0, shownMachines),
   };
 }
 

@@ -25,6 +25,8 @@ export const imageSchema = shape(
     profiles: listOf('Profiles that boot it.', objectName('A profile.', 'dom0')),
     machines: listOf('Machines whose newest boot runs on it; at most 100.', objectName('A machine.', 'post01')),
     machineCount: optional(count('How many machines in all.', 40)),
+    environments: listOf('Environments of VMs that start it.', objectName('An environment.', 'worker')),
+    vms: listOf('VMs that were started from it and may run; at most 100.', text('A VM.', 'worker-17', 64)),
   },
   {
     ref: 'dom0@3',
@@ -39,6 +41,8 @@ export const imageSchema = shape(
     bootFiles: [{ name: 'vmlinuz', bytes: 8_388_608, sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' }],
     profiles: ['dom0'],
     machines: ['post01'],
+    environments: [],
+    vms: [],
   },
 );
 export type ImageResource = Static<typeof imageSchema>;
