@@ -17,8 +17,8 @@ const image = {
   bootFiles: [{ name: 'vmlinuz', bytes: 8_388_608, sha256: 'x' }],
   profiles: ['dom0'],
   machines: ['post01'],
-  environments: [],
-  vms: [],
+  environments: ['worker'],
+  vms: ['worker-1'],
 };
 
 /** `image list` and `image delete`: a service that runs is asked, since it knows who uses what. */
@@ -38,8 +38,8 @@ describe('virtdom image', () => {
   it('asks the service of the configuration', async () => {
     service.on('GET /images', { body: { items: [image] } });
     expect((await run('list -o wide')).out).toMatchInlineSnapshot(`
-      "IMAGE   BUILT (UTC)          PATHS  BOOT FILES       CONTENT       PROFILES  MACHINES
-      dom0@3  2026-02-14 10:00:00  18431  vmlinuz 8.0 MiB  e3b0c44298fc  dom0      post01
+      "IMAGE   BUILT (UTC)          PATHS  BOOT FILES       CONTENT       PROFILES  MACHINES  ENVIRONMENTS  VMS
+      dom0@3  2026-02-14 10:00:00  18431  vmlinuz 8.0 MiB  e3b0c44298fc  dom0      post01    worker        worker-1
       "
     `);
   });
