@@ -14,6 +14,7 @@ import type { EventLog } from './events/event-log.ts';
 import { Pruning } from './events/pruning.ts';
 import { deleteInThread, verifyInThread } from './images/maintain-in-thread.ts';
 import type { Log } from './log.ts';
+import { managerHealth, type Degraded } from './manager-health.ts';
 import { MachineList } from './machines/machine-list.ts';
 import { Machines } from './machines/machines.ts';
 import type { ObjectBook } from './machines/object-book.ts';
@@ -102,14 +103,15 @@ function servicePlane({ store, objects, events, audit, manager, clock, log }: Se
     accounts: store.accounts,
     idempotency: store.idempotency,
     ...(manager !== undefined && { manager }),
-    health: () => databaseHealth(store) ?? { state: 'ok', reason: 'serving', sinceMs: startedMs },
+    health: () => failing(store, manager) ?? { state: 'ok', reason: 'serving', sinceMs: startedMs },
   };
 }
 
-function databaseHealth(store: Store): ReturnType<NonNullable<ServicePlane['health']>> | undefined {
+function failing(store: Store, manager: ManagerControl | undefined): Degraded | undefined {
   const database = store.health();
-  if (database.kind !== 'failing') return undefined;
-  return { state: 'degraded', reason: `the database fails: ${database.reason}`, sinceMs: database.sinceMs };
+  if (database.kind === 'failing')
+    return { state: 'degraded', reason: `the database fails: ${database.reason}`, sinceMs: database.sinceMs };
+  return manager === undefined ? undefined : managerHealth(manager);
 }
 
 function controlPlane(parts: AdminParts, accounts: Accounts): ControlPlane {
@@ -139,12 +141,10 @@ function controlPlane(parts: AdminParts, accounts: Accounts): ControlPlane {
     },
     unserved: () => subnets.unserved,
     health() {
-      const failing = databaseHealth(store);
-      if (failing !== undefined) return failing;
       const [unserved] = subnets.unserved;
       if (unserved !== undefined)
         return { state: 'degraded', reason: `subnet ${unserved[0]} is not served: ${unserved[1]}`, sinceMs: startedMs };
-      return { state: 'ok', reason: 'serving', sinceMs: startedMs };
+      return failing(store, parts.manager) ?? { state: 'ok', reason: 'serving', sinceMs: startedMs };
     },
   };
 }
