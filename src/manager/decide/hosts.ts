@@ -2,7 +2,7 @@ import type { HostBoot } from '../../model/host.ts';
 import type { Draft } from '../draft.ts';
 import { newLink } from '../state.ts';
 import type { HostEntry, KeptHost } from '../state.ts';
-import { answers } from './commands.ts';
+import { answers, endCommand } from './commands.ts';
 
 /** A machine that has said hello as a Dom0 is a host; a newer boot of it is a fresh one. */
 export function tendBoots(draft: Draft): void {
@@ -24,7 +24,6 @@ function hearBoot(draft: Draft, { machine, boot }: HostBoot): void {
     name: machine,
     session: entry?.kept.session ?? 0,
     duty: entry?.kept.duty ?? 'active',
-    ...(entry?.kept.assigned === undefined ? {} : { assigned: entry.kept.assigned }),
     roleReason: 'its agent was not heard yet',
     networks: [],
     boot,
@@ -36,6 +35,20 @@ function hearBoot(draft: Draft, { machine, boot }: HostBoot): void {
   draft.keepHost(kept);
   // What arrived ahead of the boot itself is of this boot, if its number is.
   draft.setLink(machine, { ...newLink(draft.now.monoMs), ...(presence?.boot === boot ? { presence } : {}) });
+}
+
+/** Of a machine that is no more nothing is kept when nothing can be on it. */
+export function dropGone(draft: Draft): void {
+  const gone = [...draft.hosts.values()].filter(({ kept }) => !draft.world.objects.machines.has(kept.name));
+  if (gone.length === 0) return;
+  const claimed = new Set([...draft.vms.values()].flatMap(({ claims }) => claims.map(({ host }) => host)));
+  for (const entry of gone) {
+    const { name } = entry.kept;
+    if (claimed.has(name) || answers(draft, entry) || silence(draft, entry) < draft.world.settings.silentMs) continue;
+    for (const command of draft.open.values())
+      if (command.host === name) endCommand(draft, command, 'failed', `there is no Machine ${name} any more`);
+    draft.dropHost(name);
+  }
 }
 
 /** Silent, heard again, or brought up. */

@@ -5,7 +5,7 @@ import { tendCommands } from './commands.ts';
 import { tendCounts } from './counts.ts';
 import { tendDuties } from './duties.ts';
 import { tendFencing } from './fencing.ts';
-import { tendBoots, tendStates } from './hosts.ts';
+import { dropGone, tendBoots, tendStates } from './hosts.ts';
 import { tendMoves } from './moves.ts';
 import { tendSessions } from './sessions.ts';
 import { tendShortage } from './shortage.ts';
@@ -36,6 +36,7 @@ const concerns: readonly (readonly [string, (draft: Draft) => void])[] = [
   ['stops', tendStops],
   ['starts', tendStarts],
   ['duties', tendDuties],
+  ['machines that are gone', dropGone],
   ['commands', tendCommands],
   ['shortage', tendShortage],
 ];

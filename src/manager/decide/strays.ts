@@ -24,7 +24,9 @@ function lookAt(draft: Draft, entry: HostEntry, domains: ReadonlyMap<string, Dom
   for (const [name, domain] of domains) {
     if (name === 'Domain-0' || domain.state === 'missing' || domain.state === 'dying') continue;
     const vm = draft.vms.get(name) ?? draft.vms.get(name.replace(/--(?:incoming|migratedaway)$/, ''));
-    if (vm === undefined) {
+    // Of the same name and of another identity: somebody else's.
+    const isOurs = vm !== undefined && domain.uuid.toLowerCase() === vm.uuid;
+    if (!isOurs) {
       draft.tellOnce(
         `unknown ${host} ${name}`,
         againMs,

@@ -288,6 +288,9 @@ export class ManagerLoop {
       'leading',
       leader === undefined || leader.manager === name ? 'nobody else leads' : `${leader.manager} has not renewed its lead`,
     );
+    // It may have come or gone while the lead was written, when nothing was heard.
+    const { state: now } = this.#surroundings.bus;
+    this.take({ kind: 'bus', connected: now.kind === 'connected', reason: now.kind === 'connected' ? '' : now.reason });
     for (const [host, presence] of this.link.presences) this.take({ kind: 'presence', host, presence });
     this.take({ kind: 'look' });
   }

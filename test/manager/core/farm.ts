@@ -234,7 +234,8 @@ export class Farm {
   do(command: KeptCommand): void {
     const machinery = this.#machinery(command.host);
     const { vm = '' } = command;
-    if (command.command === 'vm.create') machinery.domains = [...machinery.domains, domainOf(vm, Number(command.args['claim']))];
+    if (command.command === 'vm.create')
+      machinery.domains = [...machinery.domains, domainOf(vm, Number(command.args['claim']), { uuid: String(command.args['uuid']) })];
     const stops = command.command === 'vm.destroy' || command.command === 'vm.shutdown';
     if (stops) machinery.domains = machinery.domains.filter(({ name }) => name !== vm);
     this.answer(command, stops ? { domain: 'absent' } : {});

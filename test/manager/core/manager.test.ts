@@ -196,6 +196,20 @@ describe('the manager', () => {
     expect(first.status().reason).toContain('give each manager a name of its own');
   });
 
+  it('hears that the bus came while its lead was being written', async () => {
+    const lab = new Lab();
+    lab.broker.stop({ forget: false });
+    lab.records.hold();
+    const starting = lab.manager();
+    await lab.rest();
+    lab.broker.start();
+    await lab.wait(3000);
+    lab.records.release();
+    await starting;
+    await lab.join();
+    expect(lab.told('host.online')).toHaveLength(1);
+  });
+
   it('hands the lead back when it is closed, and leaves no timer', async () => {
     const lab = new Lab();
     const first = await lab.manager('server1');
