@@ -4,7 +4,10 @@ import { stringify } from 'yaml';
 import { bootStages, defaultStageSeconds, type BootStage } from '../model/boot-profile.ts';
 
 /** An object document as lab.yaml has it. */
-export type LabDocument = { readonly kind: 'Subnet' | 'Profile' | 'Machine' | 'Environment' | 'Role' | 'Trigger'; readonly name: string } & Readonly<Record<string, unknown>>;
+export type LabDocument = {
+  readonly kind: 'Subnet' | 'Profile' | 'Machine' | 'Environment' | 'Role' | 'Trigger';
+  readonly name: string;
+} & Readonly<Record<string, unknown>>;
 
 export interface LabFiles {
   /** Where virtdom.yaml and lab.yaml are written, and what is only of this run. */

@@ -134,7 +134,8 @@ describe('two machines that are switched on', () => {
   });
 
   it('let a ping of each worker out through the gateway, whichever host that is on', async () => {
-    for (const { name } of running(await vms(), 'worker')) {
+    const workers = running(await vms(), 'worker');
+    for (const { name } of workers) {
       await until(
         `${name} pings`,
         120,
@@ -142,6 +143,7 @@ describe('two machines that are switched on', () => {
         (text) => text.includes(`virtdom: ping ${server} ok`),
       );
     }
+    expect(workers).toHaveLength(2);
   });
 });
 
