@@ -100,7 +100,7 @@ export class Agent {
         presenceOf: (vm) => (this.#watch.find(vm) !== undefined ? 'present' : this.#watch.sure ? 'absent' : 'unknown'),
         findOut: (command) => vms.findOut(command),
       },
-      () => void this.#facts.refresh().then(() => this.#tellChange()),
+      (command) => void this.#afterCommand(command),
     );
     this.#properties = new PropertyDesk(parts, this.#speaker);
     this.#groups = new GroupEars(parts.bus, log, (message) => this.#hear(message));
@@ -243,6 +243,12 @@ export class Agent {
   #controlError(reply: string, action: string, code: string, reason: string): void {
     const { boot, session } = this.#ruling;
     this.#speaker.say({ kind: 'CONTROLERR', reply, action, boot, session, code, reason });
+  }
+
+  /** What a domain takes changes with it; networks look for themselves, and what is gone is noticed when it is. */
+  async #afterCommand(command: string): Promise<void> {
+    if (command === 'vm.create' || command === 'vm.reboot' || command === 'vm.migrate') await this.#facts.refresh();
+    this.#tellChange();
   }
 
   /** Unasked, so that a domain that ends is not noticed a beat late. */

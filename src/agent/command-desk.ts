@@ -39,12 +39,12 @@ export class CommandDesk {
   readonly #queue: WorkQueue;
   readonly #recorded = new Map<string, RecordedCommand>();
   readonly #open = new Map<string, OpenCommand>();
-  readonly #ended: () => void;
+  readonly #ended: (command: string) => void;
   #leaving: string | undefined;
   #closed = false;
 
   /** `ended` is called after each end of a command. */
-  constructor(parts: AgentParts, ruling: Ruling, speaker: Speaker, runner: CommandRunner, ended: () => void) {
+  constructor(parts: AgentParts, ruling: Ruling, speaker: Speaker, runner: CommandRunner, ended: (command: string) => void) {
     this.#parts = parts;
     this.#ruling = ruling;
     this.#speaker = speaker;
@@ -214,7 +214,7 @@ export class CommandDesk {
     if (this.#closed) return;
     this.#log(kept, answer);
     this.#answer(id, false, answer);
-    this.#ended();
+    this.#ended(command);
   }
 
   #oldestEnded(): string | undefined {

@@ -6,6 +6,8 @@ import type { Domain, Hypervisor } from './parts.ts';
 const lookMs = 5000;
 /** A guest vanishes for a second or two while it reboots: gone is who was missing at two looks so far apart. */
 const goneMs = 5000;
+/** Between two looks for a domain that is to go: each start of a program costs the Dom0. */
+const waitMs = 2000;
 /** Timers may fire a moment early. */
 const earlyMs = 10;
 /** Without a look that succeeded for so long nothing is said to be absent. */
@@ -118,7 +120,7 @@ export class DomainWatch {
       const presence = await this.#presence(name);
       if (presence === 'absent') return this.confirm(name);
       if (this.#closed || clock.monotonic() >= untilMs) return presence;
-      await this.#pause(Math.min(1000, untilMs - clock.monotonic()));
+      await this.#pause(Math.min(waitMs, untilMs - clock.monotonic()));
     }
   }
 

@@ -18,6 +18,8 @@ interface Link {
 export interface IpNetworksOptions {
   /** Runs `ip` with these words, and with this on its standard input. */
   readonly ip: (words: readonly string[], input?: string) => Promise<ProgramEnd>;
+  /** The IPv4 address that this machine has on an interface. */
+  readonly addressOf: (name: string) => string | undefined;
   /** The bridge that the root hangs on: it is never changed. */
   readonly rootBridge?: string;
 }
@@ -32,7 +34,7 @@ export class IpNetworks implements HostNetworks {
 
   async list(): Promise<{ readonly bridges: readonly string[]; readonly nics: readonly string[]; readonly address?: string }> {
     const links = await this.#links();
-    const address = await this.#address();
+    const address = this.#options.addressOf(this.#options.rootBridge);
     return {
       bridges: links.filter((link) => isBridge(link) && link.flags.includes('UP')).map(({ ifname }) => ifname),
       nics: links.filter(isNic).map(({ ifname }) => ifname),
@@ -108,16 +110,6 @@ export class IpNetworks implements HostNetworks {
 
   async #links(): Promise<readonly Link[]> {
     return this.#read<Link>(['-j', '-d', 'link']);
-  }
-
-  async #address(): Promise<string | undefined> {
-    interface Addressed {
-      readonly ifname?: string;
-      readonly addr_info?: readonly { readonly family: string; readonly local: string }[];
-    }
-    const links = await this.#read<Addressed>(['-j', '-4', 'addr']);
-    const own = links.find(({ ifname }) => ifname === this.#options.rootBridge);
-    return own?.addr_info?.find(({ family }) => family === 'inet')?.local;
   }
 
   async #read<Row>(words: readonly string[]): Promise<readonly Row[]> {

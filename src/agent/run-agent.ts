@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, statfsSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { BusWill } from '../bus/bus.ts';
 import { MqttBus } from '../bus/mqtt-bus.ts';
@@ -84,6 +85,7 @@ export async function runAgent(places: AgentPlaces, clock: Clock, log: Log, vers
     hypervisor,
     consoles,
     networks: new IpNetworks({
+      addressOf,
       ip: (words, input) => runProgram(['ip', ...words], { timeoutMs: ipMs, ...(input !== undefined && { input }) }),
     }),
     images: new HttpImageCache({ dir: places.images, server, clock, log, maxBytes: Math.floor(blocks * bsize * imageShare) }),
@@ -100,6 +102,10 @@ export async function runAgent(places: AgentPlaces, clock: Clock, log: Log, vers
       await bus.close();
     },
   };
+}
+
+function addressOf(name: string): string | undefined {
+  return networkInterfaces()[name]?.find(({ family }) => family === 'IPv4')?.address;
 }
 
 /** Each connection has an id that its will names, so that the end of an earlier one is not taken for the end of this. */

@@ -14,14 +14,13 @@ function rig(links = recorded('ip-link.json'), fail?: RegExp) {
   const ip = (words: readonly string[], input = ''): Promise<ProgramEnd> => {
     const line = words.join(' ');
     if (line === '-j -d link') return Promise.resolve({ kind: 'ended', code: 0, out: links, error: '' });
-    if (line === '-j -4 addr') return Promise.resolve({ kind: 'ended', code: 0, out: recorded('ip-addr.json'), error: '' });
     const lines = input.trimEnd().split('\n');
     const badAt = fail === undefined ? -1 : lines.findIndex((each) => fail.test(each));
     did.push(...(badAt < 0 ? lines : lines.slice(0, badAt)));
     const error = badAt < 0 ? '' : `RTNETLINK answers: Operation not supported\nCommand failed -:${badAt + 1}\n`;
     return Promise.resolve({ kind: 'ended', code: badAt < 0 ? 0 : 1, out: '', error });
   };
-  return { did, networks: new IpNetworks({ ip }) };
+  return { did, networks: new IpNetworks({ ip, addressOf: (name) => (name === 'xenbr0' ? '192.168.0.11' : undefined) }) };
 }
 
 describe("a Dom0's networks", () => {
