@@ -173,6 +173,38 @@ describe('a host that was declared dead and is not', () => {
     expect(farm.stateOf('post01')).toBe('online');
   });
 
+  it('may have VMs again on the same boot, which its former death says nothing of', () => {
+    const farm = running();
+    farm.silence('post01');
+    farm.beat(4);
+    farm.ask((draft) => confirmDead('post01', 'post01')(draft, { author: 'anna' }));
+    farm.obey();
+    farm.wait(2000);
+    farm.answersAgain('post01');
+    farm.join('post01');
+    farm.beat();
+    farm.obey();
+    farm.wait(1000);
+    farm.environments = [{ ...gateway, count: fixed(2), constraints: { ...gateway.constraints, spread: true } }];
+    farm.changed();
+    farm.settle();
+    farm.beat(2);
+    expect(farm.vms()).toEqual(['gateway-1 running post02', 'gateway-2 running post01']);
+  });
+
+  it('is not believed to live for an agreement and an answer that were under way when it was declared dead', () => {
+    const farm = running();
+    farm.join('post01', 'c1');
+    farm.presence('post01', 'lost', 'c1');
+    farm.silence('post01');
+    const beatMs = farm.monoMs;
+    farm.beat(4);
+    farm.ask((draft) => confirmDead('post01', 'post01')(draft, { author: 'anna' }));
+    farm.say('post01', { action: 'session' }, false);
+    farm.say('post01', {}, true, beatMs);
+    expect(farm.stateOf('post01')).toBe('fenced');
+  });
+
   it('is not believed to live for what it sent before it was declared dead', () => {
     const farm = running();
     farm.silence('post01');

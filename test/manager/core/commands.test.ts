@@ -115,6 +115,16 @@ describe('a command', () => {
     farm.refuse(farm.open('vm.create'), { code: 'exists', domain: 'absent' });
     farm.beat();
     expect(farm.vms()).toEqual(['gateway-1 running post01']);
+    expect(farm.vm('gateway-1').claims).toMatchObject([{ seq: 1 }]);
+  });
+
+  it('that stops a VM does not end its claim while the start before it is unanswered', () => {
+    const farm = new Farm({ environments: [gateway] });
+    farm.start('post01');
+    farm.wait(1000);
+    farm.ask((draft) => stopVm('gateway-1', 'destroy')(draft, by));
+    farm.refuse(farm.open('vm.destroy'), { code: 'no-such-domain' });
+    expect(farm.vms()).toEqual(['gateway-1 stopping post01']);
   });
 
   it('that was sent is cancelled by the agent, one that was not at once', () => {
@@ -145,6 +155,17 @@ describe('a migration', () => {
     const farm = moving();
     expect(farm.vms()).toEqual(['gateway-1 migrating post01 post02']);
     expect(farm.commands()).toEqual(['vm.migrate gateway-1 post01']);
+  });
+
+  it('is left alone while it goes on, whatever both hosts show', () => {
+    const farm = moving();
+    const domains = farm.hosts.get('post01')?.domains ?? [];
+    Object.assign(farm.hosts.get('post02') ?? {}, { domains });
+    farm.beat(2);
+    expect(farm.commands()).toEqual(['vm.migrate gateway-1 post01']);
+    farm.refuse(farm.open('vm.migrate'), { domain: 'present' });
+    farm.beat(2);
+    expect(farm.commands()).toEqual(['vm.destroy gateway-1 post02']);
   });
 
   it('is over when the source surely has it no more: one claim, on the target', () => {

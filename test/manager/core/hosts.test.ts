@@ -73,6 +73,9 @@ describe('the session of an agent', () => {
     expect(farm.told('host.lost')).toEqual([]);
     farm.presence('post01', 'lost', 'new');
     expect(farm.told('host.lost')).toHaveLength(1);
+    farm.boot('post01');
+    farm.presence('post01', 'here', 'late', 1);
+    expect(farm.state.hosts.get('post01')?.link.presence).toBeUndefined();
   });
 });
 

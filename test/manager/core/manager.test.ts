@@ -198,14 +198,22 @@ describe('the manager', () => {
 
   it('hears that the bus came while its lead was being written', async () => {
     const lab = new Lab();
+    lab.records.records.set('leader/leader', {
+      area: 'leader',
+      id: 'leader',
+      revision: 1,
+      updatedMs: 0,
+      document: { manager: 'server2', instance: 'x', untilMs: lab.clock.now() },
+    });
+    const manager = await lab.manager();
+    await lab.wait(25_000);
     lab.broker.stop({ forget: false });
     lab.records.hold();
-    const starting = lab.manager();
-    await lab.rest();
+    await lab.wait(20_000);
     lab.broker.start();
     await lab.wait(3000);
+    expect(manager.status().state).toBe('standby');
     lab.records.release();
-    await starting;
     await lab.join();
     expect(lab.told('host.online')).toHaveLength(1);
   });
@@ -268,6 +276,17 @@ describe('the manager', () => {
     expect(lab.records.records.get('vm/gateway-1')).toBe(record);
     expect(manager.vms()).toEqual([]);
     expect(lab.log.lines.some(({ fields }) => fields['id'] === 'gateway-1')).toBe(true);
+  });
+
+  it('leaves a record of an environment that it cannot read as it is', async () => {
+    const lab = new Lab();
+    const record = { area: 'environment', id: 'worker', revision: 7, updatedMs: 0, document: { name: 'worker', counter: 'many' } } as const;
+    lab.records.records.set('environment/worker', record);
+    const manager = await lab.manager('server1', [environmentOf({ name: 'worker', instances: 'at-least-one' })]);
+    await lab.wait(3000);
+    expect(manager.status().state).toBe('leading');
+    expect(manager.vms()).toHaveLength(1);
+    expect(lab.records.records.get('environment/worker')).toBe(record);
   });
 
   it('does nothing in a dry run', async () => {
