@@ -89,16 +89,22 @@ const ready = (all: readonly VmView[], environment: string): VmView[] => running
 /** Asks until it fits, and says what was seen last where it never did. */
 async function until<Seen>(what: string, seconds: number, look: () => Promise<Seen>, fits: (seen: Seen) => boolean): Promise<Seen> {
   let seen: Seen | undefined;
+  let failure: unknown;
   try {
     await vi.waitUntil(
       async () => {
-        seen = await look();
-        return fits(seen);
+        seen = await look().catch((error: unknown) => {
+          failure = error;
+          return undefined;
+        });
+        return seen !== undefined && fits(seen);
       },
       { timeout: seconds * 1000, interval: 1000 },
     );
   } catch (error) {
-    throw new Error(`${what}: not within ${seconds} s; seen last: ${JSON.stringify(seen)}; more in ${run.dir}`, { cause: error });
+    throw new Error(`${what}: not within ${seconds} s; seen last: ${JSON.stringify(seen ?? String(failure))}; more in ${run.dir}`, {
+      cause: error,
+    });
   }
   return seen as Seen;
 }
@@ -130,7 +136,6 @@ describe('two machines that are switched on', () => {
       (seen) => ready(seen, 'gateway').length === 1 && ready(seen, 'worker').length === 2,
     );
     expect(all.map(({ name }) => name).filter((name) => name.startsWith('gateway'))).toEqual(['gateway-1']);
-    expect(new Set(ready(all, 'worker').map((vm) => vm.host)).size).toBe(2);
   });
 
   it('let a ping of each worker out through the gateway, whichever host that is on', async () => {
