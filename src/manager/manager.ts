@@ -40,6 +40,7 @@ export class Manager implements ManagerControl {
   readonly #reflexes: Reflexes;
   readonly #loop: ManagerLoop;
   readonly #desk: AskDesk;
+  #listed: { readonly of?: ManagerState['vms']; readonly vms: readonly Vm[] } = { vms: [] };
 
   private constructor(surroundings: Surroundings, settings: ManagerSettings) {
     this.#surroundings = surroundings;
@@ -75,8 +76,11 @@ export class Manager implements ManagerControl {
     const vms = [...this.#state.vms.values()].filter(({ claims }) => claims.some((claim) => claim.host === name));
     return { host: hostView(entry), ...(boot === undefined ? {} : { boot }), vms };
   }
+  /** The same array until a VM changes. */
   vms(): readonly Vm[] {
-    return [...this.#state.vms.values()];
+    const { vms } = this.#state;
+    if (this.#listed.of !== vms) this.#listed = { of: vms, vms: [...vms.values()] };
+    return this.#listed.vms;
   }
   vm(name: string): Vm | undefined {
     return this.#state.vms.get(name);

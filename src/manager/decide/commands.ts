@@ -87,12 +87,17 @@ export function endCommand(draft: Draft, command: KeptCommand, state: CommandSta
   }
 }
 
+/** What was read of a console has been handed on by then, and is long. */
+const readConsoleMs = 10_000;
+
 /** Expires, sends again what was not answered, and lets go of the oldest that ended. */
 export function tendCommands(draft: Draft): void {
   const { wallMs } = draft.now;
   for (const command of draft.open.values()) draft.guarded(`command ${command.id}`, () => tendCommand(draft, command, wallMs));
   const oldMs = wallMs - draft.world.settings.historyMs;
   let forgotten = 0;
+  for (const [id, { command, endedMs = 0 }] of draft.ended)
+    if (command === 'vm.console' && endedMs < wallMs - readConsoleMs) draft.forgetCommand(id);
   for (const [id, { endedMs = 0 }] of draft.ended) {
     if (forgotten >= forgottenAtOnce || (draft.ended.size <= keptEnded && endedMs >= oldMs)) break;
     draft.forgetCommand(id);

@@ -314,6 +314,21 @@ describe('the manager', () => {
     await lab.say({ kind: 'EXECVAL', reply: question?.id ?? '', session: 1, repeated: false, result: { text: 'login:' } });
     await lab.wait(100);
     expect(await asked).toEqual({ kind: 'done', result: 'login:' });
+    expect(manager.command(question?.id ?? '')).toBeDefined();
+    await lab.wait(12_000);
+    expect([manager.command(question?.id ?? ''), lab.records.document('command', question?.id ?? '')]).toEqual([undefined, undefined]);
+  });
+
+  it('lists the same VMs until one changes', async () => {
+    const lab = new Lab();
+    const manager = await lab.manager();
+    await lab.join();
+    const listed = manager.vms();
+    expect(manager.vms()).toBe(listed);
+    const [create] = lab.sent('EXECUTE');
+    await lab.say({ kind: 'EXECVAL', reply: create?.id ?? '', session: 1, repeated: false, result: {} });
+    await lab.wait(100);
+    expect(manager.vms()).not.toBe(listed);
   });
 
   it('asks an agent for properties, and gives up on it in time', async () => {
