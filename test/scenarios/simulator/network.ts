@@ -75,7 +75,7 @@ export class Network {
   /** A process that stands still answers no ping: its broker gives it up, and it comes back some time after it goes on. */
   frozen(who: string): void {
     const client = this.#clients.get(who);
-    if (client === undefined || this.#cuts.has(who)) return;
+    if (client === undefined || this.#cuts.has(who) || this.#still.has(who)) return;
     const still = { closed: false };
     this.#still.set(who, still);
     this.#world.clock.after(keepaliveMs, () => {
