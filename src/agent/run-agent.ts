@@ -91,7 +91,8 @@ export async function runAgent(places: AgentPlaces, clock: Clock, log: Log, vers
     images: new HttpImageCache({ dir: places.images, server, clock, log, maxBytes: Math.floor(blocks * bsize * imageShare) }),
     properties,
     record: new FileRecord(join(places.record, 'record'), log),
-    host: systemdHost,
+    // An agent that is started anew takes commands again.
+    host: systemdHost(clock, log, () => process.exit(1)),
     version,
     newId: randomUUID,
   });

@@ -389,6 +389,17 @@ describe('an agent that was started anew in the middle of a start', () => {
     expect(dom0.answers('x').at(-1)).toMatchObject({ kind: 'EXECERR', repeated: true, domain: 'absent' });
   });
 
+  it('does not say that it was never begun while it finds out', async () => {
+    const dom0 = await ruled();
+    await interrupted(dom0);
+    await dom0.startAgent();
+    await dom0.session(2);
+    await dom0.execute('x', 'vm.create', createArgs('worker-1'));
+    await dom0.beat('n2');
+    expect(dom0.answers('x')).toEqual([]);
+    expect(dom0.report).toMatchObject({ busy: ['x'], settled: false });
+  });
+
   it('says that there is none only after two looks', async () => {
     const dom0 = await ruled();
     await interrupted(dom0);
