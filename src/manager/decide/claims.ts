@@ -72,7 +72,12 @@ function neverThere(draft: Draft, vm: KeptVm, claim: Claim, proof: DeathProof): 
   if (proof.kind !== 'agent' || vm.state !== 'starting' || vm.runningMs !== undefined) return undefined;
   const start = claim.command === undefined ? undefined : (draft.ended.get(claim.command) ?? draft.open.get(claim.command));
   if (start?.state === 'done') return 'its domain was gone right after its start';
-  return start?.state === 'failed' ? start.reason : undefined;
+  return start?.state === 'failed' && !neverBegan(start.reason) ? start.reason : undefined;
+}
+
+/** The agent refused it for the time at which it came: that is nobody's failure, and says nothing about the VM. */
+function neverBegan(reason: string): boolean {
+  return /^(?:stale|busy|expired|wrong-boot|wrong-session): /.test(reason);
 }
 
 function observe(draft: Draft, vm: KeptVm): void {
