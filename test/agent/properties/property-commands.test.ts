@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { PropertyType } from '../../../src/manager/protocol.ts';
 import { propertyCommands } from '../../../src/agent/properties/property-commands.ts';
@@ -170,6 +171,20 @@ describe('the built-in commands', () => {
       'Domain-0                                     0   512     1     r-----      97.1\n(null)                                       4   128     2     --p---       3.0\n',
     );
     expect(await busyAt(21_000)).toBe(20);
+  });
+
+  it('xen: reads what Xen 4.20 wrote on a Dom0 of the lab', async () => {
+    const machine = new RecordedMachine();
+    const recorded = (name: string): string => readFileSync(`test/fixtures/xl/${name}`, 'utf8');
+    machine.answers.set('xl info', recorded('info.txt'));
+    machine.answers.set('xl list', recorded('list-l.json'));
+    machine.answers.set('xl table', recorded('list.txt'));
+    expect(await extract('xen free_memory', 'int', machine)).toBe(1003);
+    expect(await extract('xen xen_version', 'string', machine)).toBe('4.20.5-pre');
+    const domains = await extract('xen domains', 'list', machine);
+    expect(domains).toMatchObject([{ name: 'worker-1', domid: 1, uuid: '6b4d1b0a-1111-4222-8333-444455556666', memoryMib: 128 }]);
+    expect(await extract('xen domain_count', 'int', machine)).toBe(1);
+    expect(await extract('xen cpu_busy', 'float', machine)).toBeGreaterThanOrEqual(0);
   });
 
   it('xen: says so where xl does not write what it should', async () => {
