@@ -14,6 +14,8 @@ export interface ManagerSettings {
   readonly stallMs: number;
   /** Of hosts that were online; more of them silent together are a storm. */
   readonly stormShare: number;
+  /** A VM that spreads waits so long for a host that comes up, rather than joining one of its own environment. */
+  readonly comingUpMs: number;
   readonly fencePauseMs: number;
   readonly fencePauseMostMs: number;
   readonly leaderMs: number;
@@ -38,6 +40,7 @@ export const defaultSettings: ManagerSettings = {
   giveUpGraceMs: 0,
   stallMs: 5000,
   stormShare: 0.3,
+  comingUpMs: 60_000,
   fencePauseMs: 10_000,
   fencePauseMostMs: 300_000,
   leaderMs: 30_000,

@@ -38,6 +38,14 @@ function whyNotPlaced(draft: Draft, entry: HostEntry): string | undefined {
   return isFresh(draft, sinceMs) ? 'it is online since a moment ago' : undefined;
 }
 
+/** Whether it will soon have room for VMs, as far as can be told. */
+export function isComingUp(draft: Draft, entry: HostEntry): boolean {
+  const { state, sinceMs, duty } = entry.kept;
+  if (duty !== 'active') return false;
+  if (state === 'online') return whyNotPlaced(draft, entry) !== undefined;
+  return (state === 'new' || state === 'joining') && draft.now.wallMs - sinceMs <= draft.world.settings.comingUpMs;
+}
+
 function isFresh(draft: Draft, sinceMs: number): boolean {
   return Math.abs(draft.now.wallMs - sinceMs) < draft.world.settings.tickMs / 2;
 }

@@ -7,7 +7,7 @@ import { giveIn } from './claim-end.ts';
 import { issueCommand, reachable } from './commands.ts';
 import { cardsFor, takenCards } from './new-vm.ts';
 import type { TakenCards } from './new-vm.ts';
-import { avoided, placementHosts, someAreFresh, waitingVm } from './placing.ts';
+import { avoided, isComingUp, placementHosts, someAreFresh, waitingVm } from './placing.ts';
 import { holdReason } from './storm.ts';
 import { hostsSeenWith } from './strays.ts';
 import { isPaused, isPausing } from './wanted.ts';
@@ -136,9 +136,31 @@ function follow(draft: Draft, place: Place, taken: TakenCards): void {
     if (isHopeless(draft, vm, place)) return giveIn(draft, vm, 'it failed, and nowhere else it can go');
     return wait(draft, vm, place.reason);
   }
+  const awaited = hostsToSpreadTo(draft, environment, place.host);
+  if (awaited !== undefined) {
+    draft.steps.push({ action: 'wait', ...about, reason: awaited });
+    return wait(draft, vm, awaited);
+  }
   draft.steps.push({ action: 'start', host: place.host, ...about });
   const problem = start(draft, vm, environment, place, taken);
   if (problem !== undefined) wait(draft, vm, problem);
+}
+
+/** Why a VM that spreads does not join another one of its environment yet. One that is missed is replaced at once, wherever there is room. */
+function hostsToSpreadTo(draft: Draft, { name, constraints }: VmEnvironment, host: string): string | undefined {
+  if (!constraints.spread) return undefined;
+  const own = [...draft.vms.values()].filter(({ environment }) => environment === name);
+  if (own.some(({ state }) => state === 'lost')) return undefined;
+  if (!own.some(({ claims }) => claims.some((claim) => claim.host === host))) return undefined;
+  const { roles } = draft.world.objects;
+  const coming = [...draft.hosts.values()].filter((entry) => {
+    const { role } = entry.kept;
+    return isComingUp(draft, entry) && (role === undefined || roles.get(role)?.environments.includes(name) === true);
+  });
+  if (coming.length === 0) return undefined;
+  const names = coming.slice(0, 3).map(({ kept }) => kept.name);
+  const more = coming.length > names.length ? ` and ${coming.length - names.length} more` : '';
+  return `${host} has one of ${name} already, and ${names.join(', ')}${more} will be up soon: it waits for that, at most ${draft.world.settings.comingUpMs / 1000} s`;
 }
 
 /** Only the hosts where it failed could take it. */

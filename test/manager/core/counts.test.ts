@@ -22,6 +22,51 @@ function running(setup: FarmSetup, hosts = ['post01', 'post02']): Farm {
 
 const by = { author: 'anna' };
 
+describe('an environment that spreads, on hosts that come up one after the other', () => {
+  const comingUp = (more: FarmSetup = {}): Farm => {
+    const farm = new Farm({ environments: [worker], ...more });
+    const names = ['post01', 'post02'];
+    farm.machines = names.map((name) => ({ name, nics: [], labels: {}, parameters: {} }));
+    farm.changed();
+    for (const name of names) farm.boot(name);
+    farm.silence('post02');
+    farm.join('post01');
+    farm.beat(3);
+    return farm;
+  };
+
+  it('waits for the next host rather than putting two on the first', () => {
+    const farm = comingUp();
+    expect(farm.vms()).toEqual(['worker-1 starting post01', 'worker-2 waiting']);
+    expect(farm.state.vms.get('worker-2')?.reason).toMatch(/^post01 has one of worker already, and post02 will be up soon/);
+    farm.answersAgain('post02');
+    farm.join('post02');
+    farm.beat(3);
+    expect(farm.vms()).toEqual(['worker-1 starting post01', 'worker-2 starting post02']);
+  });
+
+  it('waits for a minute and no longer', () => {
+    const farm = comingUp();
+    farm.beat(8);
+    expect(farm.vms()).toContain('worker-2 waiting');
+    farm.beat(6);
+    expect(farm.vms()).toContain('worker-2 starting post01');
+  });
+
+  it('waits for nobody where one of its VMs is missed', () => {
+    const farm = running({ environments: [worker] });
+    farm.silence('post02');
+    farm.boot('post03');
+    farm.beat(4);
+    expect(farm.vms()).toContain('worker-3 starting post01');
+  });
+
+  it('waits for no host whose role has no place for it', () => {
+    const farm = running({ environments: [worker], roles: [roleOf({ name: 'farm', environments: ['worker'] })] }, ['post01']);
+    expect(farm.vms()).toEqual(['worker-1 running post01', 'worker-2 running post01']);
+  });
+});
+
 describe('at-least-one', () => {
   it('is replaced by a VM with a new name when its host is suspect, and the old claim stays on record', () => {
     const farm = running({ environments: [worker] });
