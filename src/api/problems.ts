@@ -64,12 +64,21 @@ export function problemBody({ kind, message, parts }: ProblemError, instance: st
     type: `${problemsPath}/${kind}`,
     title,
     status,
-    detail: message,
+    detail: told(message),
     instance: instance.slice(0, 4096),
-    ...(parts.errors !== undefined && { errors: parts.errors.slice(0, maxErrors) }),
+    ...(parts.errors !== undefined && {
+      errors: parts.errors.slice(0, maxErrors).map(({ pointer, detail }) => ({ pointer: pointer.slice(0, 4096), detail: told(detail) })),
+    }),
     ...(parts.current !== undefined && { current: parts.current }),
     requestId,
   };
+}
+
+const mostTold = 8192;
+
+/** A name that is asked for may be as long as the whole body. */
+function told(text: string): string {
+  return text.length <= mostTold ? text : `${text.slice(0, mostTold - 1).toWellFormed()}…`;
 }
 
 /** A body of 20,000 wrong objects is told about so many of them. */
