@@ -132,7 +132,7 @@ export class CommandDesk {
     for (const id of this.#queue.waitingIds) {
       const open = this.#open.get(id);
       this.#queue.remove(id);
-      if (open !== undefined) void this.#end(open, this.#error('refused', reason, open.vm));
+      if (open !== undefined) void this.#end(open, this.#error('busy', reason, open.vm));
     }
     await this.#queue.idleBut(own);
   }
@@ -155,7 +155,7 @@ export class CommandDesk {
   #refusal({ command, nonce }: ManagerMessageOf<'EXECUTE'>): { readonly code: ExecErrCode; readonly reason: string } | undefined {
     const staleness = starting.has(command) ? this.#ruling.staleness(nonce) : undefined;
     if (staleness !== undefined) return { code: 'stale', reason: staleness };
-    if (this.#leaving !== undefined) return { code: 'refused', reason: this.#leaving };
+    if (this.#leaving !== undefined) return { code: 'busy', reason: this.#leaving };
     return this.#queue.isFull ? { code: 'busy', reason: 'too many commands wait here already' } : undefined;
   }
 

@@ -469,7 +469,7 @@ describe('what is done to the host', () => {
     dom0.xen.add('stubborn', { uuid: '7b4d1b0a-1111-4222-8333-444455556666' });
     await dom0.execute('r', 'host.reboot', { reason: 'new image' });
     await dom0.execute('x', 'vm.create', createArgs('worker-2'));
-    expect(dom0.answers('x')).toMatchObject([{ code: 'refused' }]);
+    expect(dom0.answers('x')).toMatchObject([{ code: 'busy' }]);
     await dom0.pass(30_000);
     expect(dom0.rebooted).toBeUndefined();
     await dom0.pass(60_000);

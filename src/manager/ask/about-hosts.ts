@@ -3,6 +3,7 @@ import type { Vm } from '../../model/vm.ts';
 import { answers, issueCommand, reachable } from '../decide/commands.ts';
 import { declareDead } from '../decide/fencing.ts';
 import { placementHosts } from '../decide/placing.ts';
+import { askToStop } from '../decide/stops.ts';
 import type { Draft } from '../draft.ts';
 import { hostView } from '../explain/views.ts';
 import { planMoves } from '../placement/placement.ts';
@@ -96,6 +97,11 @@ export const rebootHost =
     if (careful.length > 0) {
       return refused(`${name} has VMs that may be there once only (${careful.join(', ')}): drain it first, then reboot it`);
     }
+    const moving = claimants(draft, name).find((vm) => draft.vms.get(vm)?.move !== undefined);
+    if (moving !== undefined) return refused(`${moving} is moving from or to ${name}: wait until it has arrived`);
+    // They are stopped by their host: that is no failure of theirs, and others take their place.
+    for (const vm of claimants(draft, name).flatMap((each) => draft.vms.get(each) ?? []))
+      askToStop(draft, vm, { how: 'shutdown', reason: `${author} reboots ${name}`, author });
     const command = issueCommand(draft, entry, {
       command: 'host.reboot',
       args: { reason: `asked by ${author}`.slice(0, 256) },

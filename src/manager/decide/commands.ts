@@ -138,6 +138,21 @@ export function askAnew(draft: Draft, host: string): void {
   draft.setLink(host, { ...rest, agreed: false });
 }
 
+/** One that has answered that it reboots is gone in a moment; where it is not, something keeps it, and it may be used again. */
+const rebootMs = 300_000;
+
+/** Hosts whose agents were told to reboot them, and begin nothing any more. */
+export function rebootingHosts(draft: Draft): ReadonlySet<string> {
+  const ofThisBoot = ({ host, boot }: KeptCommand): boolean => draft.hosts.get(host)?.kept.boot === boot;
+  const rebooting = new Set<string>();
+  for (const command of draft.open.values()) if (command.command === 'host.reboot' && ofThisBoot(command)) rebooting.add(command.host);
+  for (const command of draft.ended.values()) {
+    if (command.command !== 'host.reboot' || command.state !== 'done' || !ofThisBoot(command)) continue;
+    if (Math.abs(draft.now.wallMs - (command.endedMs ?? 0)) < rebootMs) rebooting.add(command.host);
+  }
+  return rebooting;
+}
+
 /** Whether its agent answers right now. */
 export function answers(draft: Draft, { link }: HostEntry): boolean {
   const { monoMs } = draft.now;

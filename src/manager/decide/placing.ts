@@ -3,16 +3,17 @@ import type { PlacedVm, PlacementHost, WaitingVm } from '../placement/placement.
 import type { Draft } from '../draft.ts';
 import type { HostEntry, KeptVm } from '../state.ts';
 import { bridgesOf } from './bring-up.ts';
-import { reachable } from './commands.ts';
+import { reachable, rebootingHosts } from './commands.ts';
 
 /** The hosts as placement sees them: each with what it runs, and what it may still be running. */
 export function placementHosts(draft: Draft): PlacementHost[] {
   const placed = placedByHost(draft);
+  const rebooting = rebootingHosts(draft);
   const { machines, roles } = draft.world.objects;
   return Array.from(draft.hosts.values(), (entry): PlacementHost => {
     const { kept, link } = entry;
     const role = kept.role === undefined ? undefined : roles.get(kept.role);
-    const pause = whyNotPlaced(draft, entry);
+    const pause = rebooting.has(kept.name) ? 'it is being rebooted' : whyNotPlaced(draft, entry);
     const host = {
       name: kept.name,
       state: pause === undefined ? kept.state : 'joining',

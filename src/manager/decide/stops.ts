@@ -1,6 +1,6 @@
 import type { Draft } from '../draft.ts';
 import type { KeptVm, Stop } from '../state.ts';
-import { issueCommand, reachable } from './commands.ts';
+import { issueCommand, reachable, rebootingHosts } from './commands.ts';
 
 const pauseMs = 30_000;
 
@@ -26,8 +26,12 @@ export function askToStop(draft: Draft, vm: KeptVm, stop: Pick<Stop, 'how' | 're
 
 /** Shut down, and destroyed where that does not help. Only a proof ends its claim. */
 export function tendStops(draft: Draft): void {
-  for (const [name, vm] of draft.vms)
-    if (vm.stop !== undefined && vm.claims.length > 0) draft.guarded(`VM ${name}`, () => tendStop(draft, vm, vm.stop));
+  const stopping = [...draft.vms.values()].filter(({ stop, claims }) => stop !== undefined && claims.length > 0);
+  if (stopping.length === 0) return;
+  // Their agents stop all of them by themselves.
+  const rebooting = rebootingHosts(draft);
+  for (const vm of stopping)
+    if (!rebooting.has(vm.claims[0]?.host ?? '')) draft.guarded(`VM ${vm.name}`, () => tendStop(draft, vm, vm.stop));
 }
 
 function tendStop(draft: Draft, vm: KeptVm, stop: Stop | undefined): void {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { hold } from '../../../src/manager/ask/about-manager.ts';
-import { setDuty } from '../../../src/manager/ask/about-hosts.ts';
+import { rebootHost, setDuty } from '../../../src/manager/ask/about-hosts.ts';
 import { Farm, environmentOf, fixed, roleOf } from './farm.ts';
 
 const gateway = environmentOf({ name: 'gateway' });
@@ -283,3 +283,39 @@ describe('fencing', () => {
 function missing(): never {
   throw new Error('nothing was asked');
 }
+
+describe('a host that is rebooted', () => {
+  const by = { author: 'anna' };
+
+  it('is given no VM until it has booted anew, and its own have not failed', () => {
+    const farm = new Farm({ environments: [worker] });
+    farm.start('post01');
+    farm.settle();
+    farm.ask((draft) => rebootHost('post01')(draft, by));
+    farm.hosts.get('post01')?.domains.splice(0);
+    farm.beat(3);
+    farm.answer(farm.open('host.reboot'), { rebooting: true });
+    farm.beat(3);
+    expect(farm.commands()).toEqual([]);
+    expect(farm.vms()).toEqual(['worker-3 waiting', 'worker-4 waiting']);
+    expect([...farm.told('vm.failed'), ...farm.told('command.failed')]).toEqual([]);
+    farm.boot('post01');
+    farm.join('post01');
+    farm.beat();
+    farm.settle();
+    expect(farm.vms()).toEqual(['worker-3 running post01', 'worker-4 running post01']);
+  });
+
+  it('that does not do it has its VMs stopped all the same, and is given others', () => {
+    const farm = new Farm({ environments: [worker] });
+    farm.start('post01');
+    farm.settle();
+    farm.ask((draft) => rebootHost('post01')(draft, by));
+    farm.refuse(farm.open('host.reboot'), { code: 'refused', reason: 'domains are still there', domain: 'unknown' });
+    farm.look();
+    farm.obey();
+    farm.settle();
+    farm.settle();
+    expect(farm.vms()).toEqual(['worker-3 running post01', 'worker-4 running post01']);
+  });
+});
