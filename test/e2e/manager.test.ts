@@ -109,8 +109,8 @@ async function until<Seen>(what: string, seconds: number, look: () => Promise<Se
   return seen as Seen;
 }
 
-/** The domains that really run, as the hosts' own kernels see them. */
-async function domainsOf(environment: string): Promise<string[]> {
+/** Those that run, as the manager sees them. */
+async function vmsOf(environment: string): Promise<string[]> {
   return running(await vms(), environment).map(({ name }) => name);
 }
 
@@ -190,8 +190,8 @@ describe('a machine that is switched off hard', () => {
       ({ state, boot = 0 }) => state === 'online' && boot > before,
     );
     expect(seen.role).toBe('farm');
-    expect(await domainsOf('gateway')).toEqual(['gateway-1']);
-    expect(await domainsOf('worker')).toHaveLength(2);
+    expect(await vmsOf('gateway')).toEqual(['gateway-1']);
+    expect(await vmsOf('worker')).toHaveLength(2);
   });
 });
 
@@ -209,6 +209,6 @@ describe('a manager that is killed in the middle of a start', () => {
       machines.map(({ name }) => run.ask<{ readonly value: number }[]>('property', 'fetch', name, 'domain_count')),
     );
     expect(counts.flat().reduce((sum, { value }) => sum + value, 0)).toBe(4);
-    expect(await domainsOf('worker')).toHaveLength(3);
+    expect(await vmsOf('worker')).toHaveLength(3);
   });
 });
