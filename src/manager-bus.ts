@@ -30,6 +30,10 @@ export interface ManagerBus extends AsyncDisposable {
   readonly kind: string;
 }
 
+/** What one agent does against the rules is told, and then not again for so long. */
+const toldAgainMs = 60_000;
+const mostTold = 4096;
+
 const agentAccess: AgentAccess = {
   publish: (machine) => [topics.fromAgent(machine), topics.presence(machine)],
   subscribe: (machine) => [topics.toAgent(machine), topics.group('+'), topics.everyManager],
@@ -42,7 +46,13 @@ export function startManagerBus(parts: ManagerBusParts): Promise<ManagerBus> {
 
 async function startEmbedded({ bus: { address, port }, name, boots, busKey, tell, clock, log }: ManagerBusParts): Promise<ManagerBus> {
   await using started = new AsyncDisposableStack();
+  const lastMs = new Map<string, number>();
   const told = (kind: 'agent.flood' | 'agent.refused') => (username: string, reason: string) => {
+    // One packet may ask for thousands of things.
+    const nowMs = clock.monotonic();
+    if (nowMs - (lastMs.get(`${kind} ${username}`) ?? Number.NEGATIVE_INFINITY) < toldAgainMs) return;
+    if (lastMs.size >= mostTold) lastMs.clear();
+    lastMs.set(`${kind} ${username}`, nowMs);
     const machine = parseAgentUsername(username)?.machine;
     tell({ atMs: clock.now(), kind, severity: 'warning', ...(machine !== undefined && { machine }), detail: { username, reason } });
   };

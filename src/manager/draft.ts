@@ -193,6 +193,23 @@ export class Draft {
     this.tell(kind, severity, detail, machine);
   }
 
+  /** Tells things of one key so many times in `everyMs` at most: who makes news without end fills no log with it. */
+  tellAtMost(
+    most: number,
+    key: string,
+    everyMs: number,
+    kind: string,
+    severity: Severity,
+    detail: Readonly<Record<string, unknown>>,
+    machine?: string,
+  ): void {
+    for (let slot = 0; slot < most; slot++) {
+      const until = this.#memory.told.get(`${key} #${slot}`);
+      if (until === undefined || until <= this.now.monoMs)
+        return this.tellOnce(`${key} #${slot}`, everyMs, kind, severity, detail, machine);
+    }
+  }
+
   /** What goes wrong with one thing is told, and leaves the others alone. */
   guarded(about: string, action: () => void): void {
     try {

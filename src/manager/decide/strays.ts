@@ -5,6 +5,8 @@ import { issueCommand, reachable } from './commands.ts';
 import { stopIsOpen } from './migration.ts';
 
 const againMs = 24 * 3_600_000;
+/** Of one host, in that time: names cost an agent nothing. */
+const namedAtMost = 32;
 
 /**
  * Domains without a claim. One of our own VMs must not be there: it is destroyed before anything else, those that may be there once
@@ -21,12 +23,19 @@ export function tendStrays(draft: Draft): void {
 function lookAt(draft: Draft, entry: HostEntry, domains: ReadonlyMap<string, DomainReport>): void {
   const host = entry.kept.name;
   const ours: string[] = [];
+  let named: number | undefined;
   for (const [name, domain] of domains) {
     if (name === 'Domain-0' || domain.state === 'missing' || domain.state === 'dying') continue;
     const vm = draft.vms.get(name) ?? draft.vms.get(name.replace(/--(?:incoming|migratedaway)$/, ''));
     // Of the same name and of another identity: somebody else's.
     const isOurs = vm !== undefined && domain.uuid.toLowerCase() === vm.uuid;
     if (!isOurs) {
+      const { told } = draft.memory;
+      const isNews = (key: string): boolean => (told.get(key) ?? Number.NEGATIVE_INFINITY) <= draft.now.monoMs;
+      if (!isNews(`unknown ${host} ${name}`)) continue;
+      named ??= [...told.keys()].filter((key) => key.startsWith(`unknown ${host} `) && !isNews(key)).length;
+      if (named >= namedAtMost) continue;
+      named += 1;
       draft.tellOnce(
         `unknown ${host} ${name}`,
         againMs,
@@ -49,7 +58,7 @@ function destroyStray(draft: Draft, entry: HostEntry, name: string): void {
   if (stopIsOpen(draft, name, host)) return;
   const reason = `${host} has a domain of ${name} that it has no claim for; it is destroyed there`;
   const environment = draft.vms.get(name)?.environment;
-  draft.tell('vm.error', 'error', { vm: name, environment, host, reason }, host);
+  draft.tellAtMost(3, `stray ${host} ${name}`, 600_000, 'vm.error', 'error', { vm: name, environment, host, reason }, host);
   issueCommand(draft, entry, { command: 'vm.destroy', args: { vm: name }, vm: name, reason, author: 'manager' });
 }
 

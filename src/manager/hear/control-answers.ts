@@ -114,7 +114,7 @@ export function hearControlErr(draft: Draft, entry: HostEntry, message: AgentMes
   if (message.boot === kept.boot && message.session > kept.session && message.session <= kept.session + mostAhead)
     return raise(draft, entry, message.session);
   draft.tellOnce(
-    `controlerr ${kept.name} ${message.code}`,
+    `controlerr ${kept.name}`,
     60_000,
     'agent.refused',
     'warning',

@@ -8,12 +8,20 @@ import type { Heard } from './control-answers.ts';
 /** Refusals that an agent gives before it takes a command into its record: another copy of it might still be taken. */
 const notRecorded: ReadonlySet<ExecErrCode> = new Set(['stale', 'busy', 'expired', 'wrong-boot', 'wrong-session']);
 
+/** What commands say of their end is short; only a console is text of some length, and it is not kept. */
+const resultBytes = 16 * 1024;
+
+function shortened({ command }: KeptCommand, result: unknown): unknown {
+  if (command === 'vm.console' || (JSON.stringify(result)?.length ?? 0) <= resultBytes) return result;
+  return { omitted: `its agent answered with more than ${resultBytes} bytes` };
+}
+
 /** @returns `foreign` where it answers nothing that we asked of this host. */
 export function hearExecVal(draft: Draft, entry: HostEntry, message: AgentMessageOf<'EXECVAL'>): Heard | 'foreign' {
   const command = answered(draft, entry, message.reply);
   if (command === undefined) return known(draft, entry, message.reply);
   doubt(draft, entry);
-  endCommand(draft, command, 'done', message.repeated ? 'done; answered from its record' : 'done', message.result);
+  endCommand(draft, command, 'done', message.repeated ? 'done; answered from its record' : 'done', shortened(command, message.result));
   noteAnswer(draft, command);
   const result = message.result;
   if (typeof result === 'object' && result !== null && 'domain' in result && result.domain === 'absent')
