@@ -176,7 +176,8 @@ export class AttemptBook {
       return { accepted: false, reason: `${machine.name} was switched on again since: a newer attempt is open` };
     const { redeemed } = attempt;
     if (redeemed !== undefined) {
-      if (redeemed.from === from && atMs - redeemed.atMs <= helloRetryMs) return { accepted: true, repeated: true };
+      const { answeredMs = atMs } = attempt;
+      if (redeemed.from === from && atMs - answeredMs <= helloRetryMs) return { accepted: true, repeated: true };
       return { accepted: false, reason: `this boot token was used already, at ${new Date(redeemed.atMs).toISOString()}` };
     }
     attempt.redeemed = { atMs, from };

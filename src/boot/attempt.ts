@@ -59,6 +59,8 @@ export class Attempt {
   reason: string;
   stateSinceMs: number;
   redeemed: { readonly atMs: number; readonly from?: Ipv4 } | undefined;
+  /** When its hello was answered last; nothing while that has not come to pass, since the database is away. */
+  answeredMs: number | undefined;
   oneShot: StoredAttempt['oneShot'];
   /** The client took the offer of another DHCP server: what its firmware sends next is a new beginning. */
   tookOtherOffer = false;
@@ -96,6 +98,7 @@ export class Attempt {
     attempt.stateSinceMs = stored.stateSinceMs ?? stored.openedMs;
     attempt.oneShot = oneShot;
     const { redeemedMs, redeemedFrom } = stored;
+    attempt.answeredMs = redeemedMs;
     if (redeemedMs !== undefined) attempt.redeemed = { atMs: redeemedMs, ...(redeemedFrom !== undefined && { from: redeemedFrom }) };
     return attempt;
   }

@@ -206,6 +206,7 @@ export class BootDesk implements BootObserver {
     else if (attempt !== undefined) {
       await this.#book.saved(attempt);
       const session = await this.#deps.proved?.(this.#provedBoot(attempt, clientAddress, atMs));
+      attempt.answeredMs ??= this.#deps.clock.now();
       return { accepted: true, ...(session !== undefined && { session }) };
     }
     return result.accepted ? { accepted: true } : result;

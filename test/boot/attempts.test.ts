@@ -93,6 +93,20 @@ describe('one power-on, one attempt (rule 5)', () => {
     await expect(hello(await rig.token())).rejects.toThrow('the database is away');
   });
 
+  it('is accepted for as long as nothing could be answered, and a minute longer', async () => {
+    rig.boot();
+    const token = await rig.token();
+    rig.proved = () => Promise.reject(new Error('the database is away'));
+    await expect(hello(token)).rejects.toThrow('the database is away');
+    rig.clock.advance(600_000);
+    await expect(hello(token)).rejects.toThrow('the database is away');
+    rig.proved = () => Promise.resolve('{"boot":17}');
+    expect(await hello(token, '192.168.0.77')).toMatchObject({ accepted: false });
+    expect(await hello(token)).toEqual({ accepted: true, session: '{"boot":17}' });
+    rig.clock.advance(60_001);
+    expect(await hello(token)).toMatchObject({ accepted: false, reason: expect.stringContaining('was used already') });
+  });
+
   it('tells the time of the packet, not of the moment when a worker told of it', () => {
     rig.lease();
     const cameMs = rig.clock.now() + 500;
