@@ -250,6 +250,27 @@ describe('the manager', () => {
     expect(manager.hosts()[0]?.state).toBe('online');
   });
 
+  it('tells what is wrong with a property with its machine and the reason, and keeps the others', async () => {
+    const lab = new Lab();
+    const manager = await lab.manager();
+    await lab.join();
+    await lab.say({ kind: 'PROPERR', name: 'raid', code: 'timeout', reason: 'raid-state.sh ran for too long and was stopped' });
+    await lab.say({
+      kind: 'PROPVAL',
+      values: [
+        { name: 'load', type: 'float', value: 'much', age: 0 },
+        { name: 'ram_free', type: 'int', value: 512, age: 0 },
+      ],
+    });
+    await lab.wait(1000);
+    expect(lab.told('agent.property')).toMatchObject([
+      { machine: 'post01', detail: { property: 'raid', reason: expect.stringContaining('ran for too long') } },
+      { machine: 'post01', detail: { property: 'load', reason: expect.stringContaining('float') } },
+    ]);
+    expect(manager.properties('post01').find(({ name }) => name === 'ram_free')).toMatchObject({ value: 512 });
+    expect(manager.hosts()[0]?.state).toBe('online');
+  });
+
   it('drops what an agent sends above its rate, and says so once', async () => {
     const lab = new Lab();
     const manager = await lab.manager();
