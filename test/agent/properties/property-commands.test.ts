@@ -59,6 +59,8 @@ function dom0(): RecordedMachine {
   return machine;
 }
 
+const recorded = (name: string): string => readFileSync(`test/fixtures/xl/${name}`, 'utf8');
+
 async function extract(text: string, type: PropertyType, machine = dom0(), more: Partial<Extraction> = {}): Promise<unknown> {
   const [name = '', ...parameters] = text.split(' ');
   const command = propertyCommands.get(name);
@@ -175,7 +177,6 @@ describe('the built-in commands', () => {
 
   it('xen: reads what Xen 4.20 wrote on a Dom0 of the lab', async () => {
     const machine = new RecordedMachine();
-    const recorded = (name: string): string => readFileSync(`test/fixtures/xl/${name}`, 'utf8');
     machine.answers.set('xl info', recorded('info.txt'));
     machine.answers.set('xl list', recorded('list-l.json'));
     machine.answers.set('xl table', recorded('list.txt'));

@@ -22,19 +22,19 @@ function running(setup: FarmSetup, hosts = ['post01', 'post02']): Farm {
 
 const by = { author: 'anna' };
 
-describe('an environment that spreads, on hosts that come up one after the other', () => {
-  const comingUp = (more: FarmSetup = {}): Farm => {
-    const farm = new Farm({ environments: [worker], ...more });
-    const names = ['post01', 'post02'];
-    farm.machines = names.map((name) => ({ name, nics: [], labels: {}, parameters: {} }));
-    farm.changed();
-    for (const name of names) farm.boot(name);
-    farm.silence('post02');
-    farm.join('post01');
-    farm.beat(3);
-    return farm;
-  };
+function comingUp(): Farm {
+  const farm = new Farm({ environments: [worker] });
+  const names = ['post01', 'post02'];
+  farm.machines = names.map((name) => ({ name, nics: [], labels: {}, parameters: {} }));
+  farm.changed();
+  for (const name of names) farm.boot(name);
+  farm.silence('post02');
+  farm.join('post01');
+  farm.beat(3);
+  return farm;
+}
 
+describe('an environment that spreads, on hosts that come up one after the other', () => {
   it('waits for the next host rather than putting two on the first', () => {
     const farm = comingUp();
     expect(farm.vms()).toEqual(['worker-1 starting post01', 'worker-2 waiting']);
