@@ -284,6 +284,23 @@ function missing(): never {
   throw new Error('nothing was asked');
 }
 
+describe('an agent that comes and goes', () => {
+  it('is told of with its boot and the reason, and its goodbye proves nothing about its VMs', () => {
+    const farm = new Farm({ environments: [gateway] });
+    farm.start('post01', 'post02');
+    farm.settle();
+    farm.presence('post01', 'here', 'second');
+    farm.presence('post01', 'left', 'second');
+    farm.silence('post01');
+    farm.beat(4);
+    const about = { boot: 1, reason: expect.any(String) };
+    expect(farm.told('host.joined').filter(({ machine }) => machine === 'post01')).toMatchObject([{ detail: about }, { detail: about }]);
+    expect(farm.told('host.left')).toMatchObject([{ machine: 'post01', detail: { ...about, reason: 'its agent said goodbye' } }]);
+    expect(farm.told('host.suspect')).toMatchObject([{ detail: { reason: expect.stringContaining('left') } }]);
+    expect(farm.vms()).toEqual(['gateway-1 lost post01']);
+  });
+});
+
 describe('a host that is rebooted', () => {
   const by = { author: 'anna' };
 
