@@ -110,7 +110,7 @@ function isStartable(draft: Draft, vm: KeptVm): boolean {
 function whyNotYet(draft: Draft, vm: KeptVm, environment: VmEnvironment): string | undefined {
   if (isPaused(environment, draft.environments.get(environment.name))) return `Environment ${environment.name} is paused`;
   const hold = holdReason(draft);
-  const byDeath = vm.state === 'recovering' && vm.ended !== undefined && vm.ended.proof.kind !== 'agent';
+  const byDeath = vm.ended !== undefined && vm.ended.proof.kind !== 'agent';
   if (hold !== undefined && byDeath) return `it may start again, and waits for the hold to end: ${hold.reason}`;
   if (isPausing(vm, draft.now.wallMs)) return 'it starts again in a moment';
   const stop = openStop(draft, vm.name);

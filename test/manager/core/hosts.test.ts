@@ -301,6 +301,21 @@ describe('an agent that comes and goes', () => {
   });
 });
 
+describe('a hold', () => {
+  it('recovers nothing either that had no place when it began', () => {
+    const farm = fencing();
+    farm.ask((draft) => setDuty('post02', 'draining')(draft, { author: 'anna' }));
+    farm.boot('post01');
+    farm.beat(2);
+    expect(farm.vm('gateway-1')).toMatchObject({ state: 'waiting', ended: { proof: { kind: 'rebirth' } } });
+    farm.ask((draft) => hold('moving racks')(draft, { author: 'anna' }));
+    farm.ask((draft) => setDuty('post02', 'active')(draft, { author: 'anna' }));
+    farm.beat(4);
+    expect(farm.vm('gateway-1')).toMatchObject({ state: 'waiting', reason: expect.stringContaining('waits for the hold to end') });
+    expect(farm.commands()).toEqual([]);
+  });
+});
+
 describe('a host that is rebooted', () => {
   const by = { author: 'anna' };
 
