@@ -308,7 +308,7 @@ describe('a hold', () => {
     farm.boot('post01');
     farm.beat(2);
     expect(farm.vm('gateway-1')).toMatchObject({ state: 'waiting', ended: { proof: { kind: 'rebirth' } } });
-    farm.ask((draft) => hold('moving racks')(draft, { author: 'anna' }));
+    farm.ask((draft) => hold('moving racks', () => undefined)(draft, { author: 'anna' }));
     farm.ask((draft) => setDuty('post02', 'active')(draft, { author: 'anna' }));
     farm.beat(4);
     expect(farm.vm('gateway-1')).toMatchObject({ state: 'waiting', reason: expect.stringContaining('waits for the hold to end') });
