@@ -205,15 +205,19 @@ export class BootDesk implements BootObserver {
     // The machine hears yes only when no restart of ours can make the token good again.
     else if (attempt !== undefined) {
       await this.#book.saved(attempt);
-      const session = await this.#deps.proved?.(this.#provedBoot(attempt, clientAddress, atMs));
+      const boot = this.#provedBoot(attempt, clientAddress, atMs);
+      const session = boot === undefined ? undefined : await this.#deps.proved?.(boot);
       attempt.answeredMs ??= this.#deps.clock.now();
       return { accepted: true, ...(session !== undefined && { session }) };
     }
     return result.accepted ? { accepted: true } : result;
   }
 
-  #provedBoot({ id, pins }: Attempt, address: Ipv4, atMs: number): ProvedBoot {
-    return { machine: pins.machine.name, attempt: id, address, redeemedMs: atMs, httpUrl: this.#facts.httpUrl(pins.subnet) };
+  /** Of the machine that it is by now; nobody's, where the client is still unknown: made-up MACs make no hosts. */
+  #provedBoot(attempt: Attempt, address: Ipv4, atMs: number): ProvedBoot | undefined {
+    const machine = this.#known.ownerOf(attempt).machine.name;
+    if (this.#facts.machineByName(machine) === undefined) return undefined;
+    return { machine, attempt: attempt.id, address, redeemedMs: atMs, httpUrl: this.#facts.httpUrl(attempt.pins.subnet) };
   }
 
   observe(observation: Observation): void {

@@ -93,6 +93,27 @@ describe('one power-on, one attempt (rule 5)', () => {
     await expect(hello(await rig.token())).rejects.toThrow('the database is away');
   });
 
+  it('proves nothing for a client that nobody knows, and is of the machine that it has become meanwhile', async () => {
+    const open = { ...subnet, unknown: { kind: 'profile', profile: 'dom0' } } as const;
+    rig.objects = { ...rig.objects, subnets: [open] };
+    rig.desk.setObjects(rig.objects);
+    const proved: string[] = [];
+    rig.proved = ({ machine }) => Promise.resolve(String(proved.push(machine)));
+    const tokenOf = async (): Promise<string> =>
+      /virtdom\.token=([\w-]+)/.exec(await rig.text('/grub/02-00-00-00-00-99.conf', '192.168.0.60'))?.[1] ?? 'no token';
+    rig.lease({ ...rom, mac: strangeMac }, '192.168.0.60', open);
+    expect(await hello(await tokenOf(), '192.168.0.60')).toEqual({ accepted: true });
+    rig.clock.advance(600_000);
+    rig.lease({ ...rom, mac: strangeMac }, '192.168.0.60', open);
+    const token = await tokenOf();
+    rig.desk.setObjects({
+      ...rig.objects,
+      machines: [...rig.objects.machines, { ...post02, name: 'post07', nics: [{ mac: strangeMac }] }],
+    });
+    expect(await hello(token, '192.168.0.60')).toEqual({ accepted: true, session: '1' });
+    expect(proved).toEqual(['post07']);
+  });
+
   it('is accepted for as long as nothing could be answered, and a minute longer', async () => {
     rig.boot();
     const token = await rig.token();
