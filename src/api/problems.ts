@@ -67,7 +67,7 @@ export function problemBody({ kind, message, parts }: ProblemError, instance: st
     detail: told(message),
     instance: instance.slice(0, 4096),
     ...(parts.errors !== undefined && {
-      errors: parts.errors.slice(0, maxErrors).map(({ pointer, detail }) => ({ pointer: pointer.slice(0, 4096), detail: told(detail) })),
+      errors: parts.errors.slice(0, maxErrors).map((error) => Object.assign({}, error, { detail: told(error.detail) })),
     }),
     ...(parts.current !== undefined && { current: parts.current }),
     requestId,
