@@ -64,6 +64,8 @@ export interface ProvedBoot {
   readonly machine: string;
   readonly attempt: string;
   readonly address: Ipv4;
+  /** The NIC that it booted by. */
+  readonly mac: Mac;
   readonly redeemedMs: number;
   /** Our boot HTTP server as the machine reaches it. */
   readonly httpUrl: string;
@@ -200,7 +202,9 @@ export class BootDesk implements BootObserver {
     const result =
       identity?.kind === 'conflict'
         ? ({ accepted: false, reason: `this boot token is another machine's: ${identity.reason}` } as const)
-        : this.#book.redeem(token, clientAddress, atMs);
+        : this.#facts.isLocal(clientAddress)
+          ? this.#book.redeem(token, clientAddress, atMs)
+          : ({ accepted: false, reason: `${clientAddress} is on no subnet that machines boot on` } as const);
     if (!result.accepted) this.#book.onIgnored(attempt, { kind: 'ignored', atMs, protocol: 'http', clientAddress, reason: result.reason });
     // The machine hears yes only when no restart of ours can make the token good again.
     else if (attempt !== undefined) {
@@ -217,7 +221,14 @@ export class BootDesk implements BootObserver {
   #provedBoot(attempt: Attempt, address: Ipv4, atMs: number): ProvedBoot | undefined {
     const machine = this.#known.ownerOf(attempt).machine.name;
     if (this.#facts.machineByName(machine) === undefined) return undefined;
-    return { machine, attempt: attempt.id, address, redeemedMs: atMs, httpUrl: this.#facts.httpUrl(attempt.pins.subnet) };
+    return {
+      machine,
+      attempt: attempt.id,
+      address,
+      mac: attempt.pins.mac,
+      redeemedMs: atMs,
+      httpUrl: this.#facts.httpUrl(attempt.pins.subnet),
+    };
   }
 
   observe(observation: Observation): void {

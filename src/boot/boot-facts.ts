@@ -98,6 +98,11 @@ export class BootFacts {
     return address !== undefined && isOn(subnet, address) ? address : undefined;
   }
 
+  /** Whether it is on one of our subnets: who is not, may know a token, and did not boot with it. */
+  isLocal(address: Ipv4): boolean {
+    return this.objects.subnets.some((subnet) => isOn(subnet, address));
+  }
+
   isReserved(address: Ipv4): boolean {
     return this.#index.reserved.has(address);
   }

@@ -12,6 +12,8 @@ export interface HostBoot {
   /** The attempt whose token was redeemed. */
   readonly attempt: string;
   readonly address?: string;
+  /** The NIC that it booted by. */
+  readonly mac?: string;
   readonly redeemedMs: number;
 }
 
@@ -38,4 +40,9 @@ export interface Host {
   /** Bridges that are up. */
   readonly bridges: readonly string[];
   readonly heardMs?: number;
+  /**
+   * Two machines may act as this host: what its boots from this number on say proves nothing of the VMs that may exist once and were
+   * given to earlier ones, until a person has looked.
+   */
+  readonly contested?: { readonly boot: number; readonly reason: string; readonly settledBy?: string };
 }

@@ -22,12 +22,12 @@ export async function readHostBoots(database: Kysely<Tables>): Promise<HostBoot[
 /** With the next number; of an attempt that was added before, the boot that it was then. */
 export async function addHostBoot(
   database: Kysely<Tables>,
-  { machine, attempt, address, redeemedMs }: Omit<HostBoot, 'boot'>,
+  { machine, attempt, address, mac, redeemedMs }: Omit<HostBoot, 'boot'>,
 ): Promise<HostBoot> {
   const boot = await takeNumbers(database, 'host-boot', 1);
   const known = await database.selectFrom('host_boot').selectAll().where('attempt', '=', attempt).executeTakeFirst();
   if (known !== undefined) return hostBootOf(known);
-  const row: HostBootRow = { boot, machine, attempt, address: address ?? null, redeemed_ms: redeemedMs };
+  const row: HostBootRow = { boot, machine, attempt, address: address ?? null, mac: mac ?? null, redeemed_ms: redeemedMs };
   await database.insertInto('host_boot').values(row).execute();
   return hostBootOf(row);
 }
@@ -56,6 +56,6 @@ export async function removeHostBoots(database: Kysely<Tables>, boots: readonly 
   return Number(numDeletedRows);
 }
 
-function hostBootOf({ boot, machine, attempt, address, redeemed_ms: redeemedMs }: HostBootRow): HostBoot {
-  return { machine, boot, attempt, ...(address !== null && { address }), redeemedMs };
+function hostBootOf({ boot, machine, attempt, address, mac, redeemed_ms: redeemedMs }: HostBootRow): HostBoot {
+  return { machine, boot, attempt, ...(address !== null && { address }), ...(mac !== null && { mac }), redeemedMs };
 }

@@ -162,6 +162,7 @@ export interface HostBootRow {
   readonly machine: string;
   readonly attempt: string;
   readonly address: string | null;
+  readonly mac: string | null;
   readonly redeemed_ms: number;
 }
 

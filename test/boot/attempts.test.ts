@@ -128,6 +128,13 @@ describe('one power-on, one attempt (rule 5)', () => {
     expect(await hello(token)).toMatchObject({ accepted: false, reason: expect.stringContaining('was used already') });
   });
 
+  it('does not end by a hello from a network that nobody boots on, whoever knows the token', async () => {
+    rig.boot();
+    const token = await rig.token();
+    expect(await hello(token, '10.9.9.9')).toEqual({ accepted: false, reason: '10.9.9.9 is on no subnet that machines boot on' });
+    expect(await hello(token)).toEqual({ accepted: true });
+  });
+
   it('tells the time of the packet, not of the moment when a worker told of it', () => {
     rig.lease();
     const cameMs = rig.clock.now() + 500;

@@ -83,7 +83,7 @@ export function managerContract(make: () => Promise<StoreUnderTest>): void {
     it('have numbers that go up over all machines', async () => {
       const first = await boots().add({ machine: 'post01', attempt: 'a1', address: '10.0.0.1', redeemedMs: atMs });
       const second = await boots().add({ machine: 'post02', attempt: 'a2', redeemedMs: atMs });
-      const third = await boots().add({ machine: 'post01', attempt: 'a3', redeemedMs: atMs + 1 });
+      const third = await boots().add({ machine: 'post01', attempt: 'a3', mac: '52:54:00:00:00:01', redeemedMs: atMs + 1 });
       expect(second.boot).toBeGreaterThan(first.boot);
       expect(third.boot).toBeGreaterThan(second.boot);
       expect(await load(/^post0/)).toEqual([third, second]);

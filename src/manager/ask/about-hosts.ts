@@ -57,6 +57,16 @@ export const confirmDead =
     const entry = draft.hosts.get(name);
     if (entry === undefined) return noHost(name);
     if (typed !== name) return refused(`the name that was typed is not ${name}: type it exactly, to be sure which host is meant`);
+    const { contested } = entry.kept;
+    if (contested !== undefined && contested.settledBy === undefined) {
+      const old = claimants(draft, name);
+      draft.keepHost({ ...entry.kept, contested: { ...contested, settledBy: author } });
+      return {
+        kind: 'done',
+        view: (after) => old.flatMap((vm) => after.vms.get(vm) ?? []),
+        notes: [`what was given to boots of ${name} before ${contested.boot} counts as dead: ${contested.reason}`],
+      };
+    }
     if (answers(draft, entry)) return refused(`${name} answers right now: it is not dead. To take its VMs away, drain it`);
     const { state } = entry.kept;
     if (state === 'online' || state === 'joining') {

@@ -28,12 +28,22 @@ function tendVm(draft: Draft, vm: KeptVm): void {
 /** The evidence that a claim is over. Silence is none. */
 export function deathProof(draft: Draft, vm: KeptVm, claim: Claim): DeathProof | undefined {
   const newest = draft.world.newestBoot(claim.host);
-  if (newest !== undefined && newest.boot > claim.boot) return { kind: 'rebirth', boot: newest.boot };
   const entry = draft.hosts.get(claim.host);
+  if (newest !== undefined && newest.boot > claim.boot) {
+    const contested = contestOf(vm, claim, entry);
+    if (contested === undefined) return { kind: 'rebirth', boot: newest.boot };
+    if (contested.settledBy !== undefined) return { kind: 'operator', author: contested.settledBy };
+  }
   if (entry === undefined) return undefined;
   const { dead } = entry.kept;
   if (dead !== undefined && dead.boot >= claim.boot && dead.session >= claim.session) return dead.proof;
   return absentByAgent(draft, vm, claim, entry);
+}
+
+/** Why the newer boots of its host prove nothing about this claim. */
+function contestOf(vm: KeptVm, claim: Claim, entry: HostEntry | undefined): HostEntry['kept']['contested'] {
+  const contested = entry?.kept.contested;
+  return vm.instances === 'at-most-one' && contested !== undefined && claim.boot < contested.boot ? contested : undefined;
 }
 
 function absentByAgent(draft: Draft, vm: KeptVm, claim: Claim, { kept, link }: HostEntry): DeathProof | undefined {
@@ -85,22 +95,26 @@ function observe(draft: Draft, vm: KeptVm): void {
   const entry = claim === undefined ? undefined : draft.hosts.get(claim.host);
   if (claim === undefined || entry === undefined) return;
   const { state } = entry.kept;
-  if (state === 'suspect' || state === 'fencing' || state === 'fenced') return loseSight(draft, vm, claim, entry);
+  if (state === 'suspect' || state === 'fencing' || state === 'fenced')
+    return loseSight(draft, vm, claim, entry, `${claim.host} is ${state}: ${entry.kept.reason}`);
+  const contested = contestOf(vm, claim, entry);
+  if (contested !== undefined) return loseSight(draft, vm, claim, entry, contested.reason);
   const { seen } = entry.link;
   if (seen === undefined || !entry.link.agreed || seen.session < claim.session) return;
   const domain = seen.domains.get(vm.name);
   if (domain !== undefined) seeDomain(draft, vm, claim, domain);
 }
 
-function loseSight(draft: Draft, vm: KeptVm, claim: Claim, { kept }: HostEntry): void {
-  const reason = `${claim.host} is ${kept.state}: ${kept.reason}`;
+function loseSight(draft: Draft, vm: KeptVm, claim: Claim, { kept }: HostEntry, reason: string): void {
   if (vm.state === 'lost') {
     if (vm.reason !== reason && vm.givenUp !== true) draft.keepVm({ ...vm, reason });
     return;
   }
   draft.keepVm({ ...vm, state: 'lost', reason, sinceMs: draft.now.wallMs });
   const careful = vm.instances === 'at-most-one' && !draft.world.hasPower(claim.host);
-  const next = careful ? `it stays lost until ${claim.host} answers, boots anew, or a person confirms that it is dead` : undefined;
+  const proofs =
+    kept.contested === undefined ? 'answers, boots anew, or a person confirms that it is dead' : 'is confirmed dead by a person';
+  const next = careful ? `it stays lost until ${claim.host} ${proofs}` : undefined;
   draft.tell(
     'vm.lost',
     careful ? 'error' : 'warning',

@@ -17,9 +17,11 @@ export function tendBoots(draft: Draft): void {
   }
 }
 
-function hearBoot(draft: Draft, { machine, boot }: HostBoot): void {
+function hearBoot(draft: Draft, heardBoot: HostBoot): void {
+  const { machine, boot, mac } = heardBoot;
   const entry = draft.hosts.get(machine);
   if ((entry?.kept.boot ?? 0) >= boot || draft.memory.unreadable.has(`host/${machine}`)) return;
+  const contested = contest(draft, entry, heardBoot);
   const kept: KeptHost = {
     name: machine,
     session: entry?.kept.session ?? 0,
@@ -27,6 +29,8 @@ function hearBoot(draft: Draft, { machine, boot }: HostBoot): void {
     roleReason: 'its agent was not heard yet',
     networks: [],
     boot,
+    ...(mac !== undefined && { mac }),
+    ...(contested !== undefined && { contested }),
     state: 'new',
     reason: `it has booted (boot ${boot}), and its agent was not heard yet`,
     sinceMs: draft.now.wallMs,
@@ -35,6 +39,37 @@ function hearBoot(draft: Draft, { machine, boot }: HostBoot): void {
   draft.keepHost(kept);
   // What arrived ahead of the boot itself is of this boot, if its number is.
   draft.setLink(machine, { ...newLink(draft.now.monoMs), ...(presence?.boot === boot ? { presence } : {}) });
+}
+
+/** A machine needs longer than this from its last word to the hello of its next boot: Xen and a kernel have to start. */
+const fastestBootMs = 7000;
+
+/**
+ * A newer boot proves that the one before it is over, because one machine runs one of them at a time. That is not so where somebody else
+ * boots as this machine: a VM with its MAC, or a new box by its name while the old one runs on.
+ */
+function contest(draft: Draft, entry: HostEntry | undefined, { machine, boot, mac }: HostBoot): KeptHost['contested'] {
+  const before = entry?.kept;
+  if (before?.contested !== undefined && before.contested.settledBy === undefined) return before.contested;
+  if (entry === undefined || before?.boot === undefined) return undefined;
+  const { beat } = entry.link;
+  const silentMs = beat === undefined ? Number.POSITIVE_INFINITY : draft.now.monoMs - beat.answeredMs;
+  const own = new Set((draft.world.objects.machines.get(machine)?.nics ?? []).map((nic) => nic.mac));
+  const sameBox = before.mac === undefined || mac === undefined || before.mac === mac || (own.has(before.mac) && own.has(mac));
+  const reason =
+    silentMs < fastestBootMs
+      ? `boot ${boot} said hello ${(silentMs / 1000).toFixed(1)} s after boot ${before.boot} had answered: two machines act as ${machine}`
+      : sameBox
+        ? undefined
+        : `boot ${boot} came by another NIC (${mac}) than boot ${before.boot} (${before.mac}), which is none of ${machine} now: it may be another box`;
+  if (reason === undefined) return undefined;
+  draft.tell(
+    'host.contested',
+    'error',
+    { reason, boot, next: `see that the older one is off, then virtdom host confirm-dead ${machine}` },
+    machine,
+  );
+  return { boot, reason };
 }
 
 /** Of a machine that is no more nothing is kept when nothing can be on it. */

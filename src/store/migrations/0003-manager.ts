@@ -32,6 +32,7 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addColumn('machine', 'text', (column) => column.notNull())
     .addColumn('attempt', 'text', (column) => column.notNull().unique())
     .addColumn('address', 'text')
+    .addColumn('mac', 'text')
     .addColumn('redeemed_ms', 'bigint', (column) => column.notNull())
     .execute();
   await database.schema.createIndex('host_boot_machine_boot').on('host_boot').columns(['machine', 'boot']).execute();

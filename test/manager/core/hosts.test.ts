@@ -148,6 +148,8 @@ describe('a host', () => {
     farm.settle();
     farm.ask((draft) => setDuty('post01', 'draining')(draft, { author: 'anna' }));
     expect(farm.state.hosts.get('post01')?.kept.duty).toBe('draining');
+    farm.silence('post01');
+    farm.wait(8000);
     farm.boot('post01');
     expect(farm.state.hosts.get('post01')?.kept.duty).toBe('maintenance');
     expect(farm.told('host.drained')).toHaveLength(1);
