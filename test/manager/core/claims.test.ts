@@ -32,6 +32,52 @@ describe('a claim', () => {
     expect(farm.told('vm.lost')[0]?.severity).toBe('error');
   });
 
+  it('does not end by a boot that says hello while the one before it still answered: a VM may boot by the MAC of its host', () => {
+    const farm = running();
+    farm.boot('post01');
+    farm.wait(1000);
+    expect(farm.vms()).toEqual(['gateway-1 lost post01']);
+    expect(farm.told('host.contested').map(({ severity, machine }) => [severity, machine])).toEqual([['error', 'post01']]);
+    farm.silence('post01');
+    farm.wait(60_000);
+    farm.boot('post01');
+    farm.wait(1000);
+    expect(farm.vms()).toEqual(['gateway-1 lost post01']);
+  });
+
+  it('ends by the word of a person who has looked, also while the newer boot answers', () => {
+    const farm = running();
+    farm.boot('post01');
+    farm.join('post01');
+    farm.beat(2);
+    expect(farm.vms()).toEqual(['gateway-1 lost post01']);
+    const done = farm.ask((draft) => confirmDead('post01', 'post01')(draft, { author: 'anna' }));
+    expect(done.kind).toBe('done');
+    farm.beat(3);
+    expect(farm.vm('gateway-1').state).toBe('starting');
+    expect(JSON.stringify(farm.told('vm.recovering'))).toMatch(/anna confirmed that post01 is dead/);
+  });
+
+  const nics = [{ mac: '52:54:00:00:00:01' }, { mac: '52:54:00:00:00:02' }];
+
+  it.each([
+    ['does not end by a boot from a NIC that its machine has not: it may be another box by the same name', '52:54:00:00:00:99', 'lost'],
+    ['ends by a boot from another NIC of the same machine', '52:54:00:00:00:02', 'waiting'],
+  ])('%s', (_, mac, state) => {
+    const farm = new Farm({ environments: [gateway] });
+    farm.machines = [{ name: 'post01', nics, labels: {}, parameters: {} }];
+    farm.changed();
+    farm.boot('post01', 8192, '52:54:00:00:00:01');
+    farm.join('post01');
+    farm.beat(3);
+    farm.settle();
+    expect(farm.vms()).toEqual(['gateway-1 running post01']);
+    farm.silence('post01');
+    farm.wait(30_000);
+    farm.boot('post01', 8192, mac);
+    expect([farm.vm('gateway-1').state, farm.told('host.contested').length]).toEqual([state, state === 'lost' ? 1 : 0]);
+  });
+
   it('ends at once by a newer boot of its host, and the VM starts elsewhere', () => {
     const farm = running();
     farm.silence('post01');

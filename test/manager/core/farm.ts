@@ -46,6 +46,7 @@ interface Machinery {
   settled: boolean;
   answers: boolean;
   memoryMib: number;
+  mac?: string;
 }
 
 export interface FarmSetup {
@@ -95,8 +96,8 @@ export class Farm {
       settings: this.settings,
       objects: this.#objects,
       newestBoot: (machine) => {
-        const boot = this.hosts.get(machine)?.boot;
-        return boot === undefined ? undefined : { machine, boot, attempt: 'a', redeemedMs: 0 };
+        const { boot, mac } = this.hosts.get(machine) ?? {};
+        return boot === undefined ? undefined : { machine, boot, attempt: 'a', redeemedMs: 0, ...(mac !== undefined && { mac }) };
       },
       resolveImage: (image) =>
         this.missingImages.has(image)
@@ -144,8 +145,9 @@ export class Farm {
     this.beat();
   }
 
-  boot(name: string, memoryMib = 8192): void {
-    this.hosts.set(name, { boot: ++this.#boots, domains: [], settled: true, answers: true, memoryMib });
+  boot(name: string, memoryMib = 8192, mac?: string): void {
+    const machinery = { boot: ++this.#boots, domains: [], settled: true, answers: true, memoryMib };
+    this.hosts.set(name, { ...machinery, ...(mac !== undefined && { mac }) });
     this.look();
   }
 
