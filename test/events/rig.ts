@@ -51,6 +51,8 @@ export class Reader {
   /** Of the reading that goes on. */
   #reading: Promise<unknown> = Promise.resolve();
   ended = false;
+  /** What `run` ended with, where the store failed: a client comes back then, with the last number that it heard. */
+  failure: unknown;
 
   constructor(subscription: EventSubscription) {
     this.subscription = subscription;
@@ -69,7 +71,9 @@ export class Reader {
   run(): this {
     this.#reading = (async () => {
       while (!this.ended) await this.next();
-    })();
+    })().catch((error: unknown) => {
+      this.failure = error;
+    });
     return this;
   }
 
