@@ -156,6 +156,7 @@ export class ManagerLoop {
 
   /** The list of what an agent extracts is asked for at each agreement, and then what it has extracted already. */
   #hearProperties(host: string, message: PropertyMessage): void {
+    if (!this.state.hosts.has(host)) return;
     for (const event of this.#reflexes.hear(host, message)) this.#surroundings.tell(event);
     if (message.kind !== 'PROPLIST' || message.properties.length === 0) return;
     const names = message.properties.slice(0, 256).map(({ name }) => name);
