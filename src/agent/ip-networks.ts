@@ -71,6 +71,8 @@ export class IpNetworks implements HostNetworks {
         );
       }
       if (existing?.master !== undefined && existing.master !== bridge) return refused(`${port} is a port of ${existing.master} already`);
+      const other = links.find((link) => link.master === bridge && link.ifname !== port && isUplink(link));
+      if (other !== undefined) return refused(`${bridge} has ${other.ifname} already: with ${port} it would join two networks`);
     }
     if (found === undefined) {
       // The Dom0 has no address of its own on its guests' networks.
@@ -88,7 +90,7 @@ export class IpNetworks implements HostNetworks {
     if (found === undefined) return { kind: 'done' };
     if (!isBridge(found)) return refused(`${bridge} is no bridge`);
     const ports = links.filter(({ master }) => master === bridge);
-    const guests = ports.filter((port) => !isNic(port) && port.linkinfo?.info_kind !== 'vlan').map(({ ifname }) => ifname);
+    const guests = ports.filter((port) => !isUplink(port)).map(({ ifname }) => ifname);
     if (guests.length > 0) return refused(`${bridge} has guests on it: ${guests.join(', ')}`);
     const vlans = ports.filter((port) => port.linkinfo?.info_kind === 'vlan');
     return this.#do([['link', 'del', bridge], ...vlans.map(({ ifname }) => ['link', 'del', ifname])]);
@@ -127,6 +129,11 @@ function isBridge({ linkinfo }: Link): boolean {
 function isNic({ ifname, link_type: type, parentbus, linkinfo }: Link): boolean {
   if (type !== 'ether' || parentbus === 'xen-backend' || /^(vif|tap)\d/.test(ifname)) return false;
   return linkinfo?.info_kind === undefined || linkinfo.info_kind === 'bond';
+}
+
+/** What leads out of the machine. */
+function isUplink(link: Link): boolean {
+  return isNic(link) || link.linkinfo?.info_kind === 'vlan';
 }
 
 /** The VLAN that is there already, whatever its name; else `eth0.12`, or by the NIC's number where that is too long for Linux. */

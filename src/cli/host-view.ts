@@ -45,7 +45,7 @@ export function hostDetailView(nowMs: number): View<HostDetail> {
   return {
     ...hostView(nowMs),
     detail: (host) => {
-      const { name, reason, since, boot, session, booted, role, roleReason, capacity, bridges, heardAt, vms } = host;
+      const { name, reason, since, boot, session, booted, role, roleReason, capacity, bridges, images, heardAt, vms } = host;
       const used = vms.reduce((sum, { memoryMib }) => sum + memoryMib, 0);
       return formatFields([
         ['name', name],
@@ -56,6 +56,7 @@ export function hostDetailView(nowMs: number): View<HostDetail> {
         ['memory', capacity && `${capacity.freeMib} of ${capacity.memoryMib} MiB free, ${used} MiB of its VMs`],
         ['processors', capacity && String(capacity.cpus)],
         ['bridges', bridges.join(', ')],
+        ['images', images.join(', ')],
         ...vms.map((vm, index) => [index === 0 ? 'vms' : '', `${vm.name} ${vm.state} (${vm.environment}, ${vm.memoryMib} MiB)`] as const),
       ]);
     },

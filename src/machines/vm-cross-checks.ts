@@ -4,6 +4,7 @@ import type { ValuePath } from '../documents/yaml-source.ts';
 import { addressCount, parseVmAddress } from '../model/vm-address.ts';
 import { cidrContains, formatIpv4, ipv4Number } from '../model/ipv4.ts';
 import type { Machine } from '../model/machine.ts';
+import { bootBridge } from '../model/vm-environment.ts';
 import type { Role, Trigger, TriggerCommand, VmEnvironment, VmNetwork, VmStorage } from '../model/vm-environment.ts';
 import type { Blame, Candidate } from './cross-checks.ts';
 import type { ObjectKind } from './object-schemas.ts';
@@ -19,8 +20,6 @@ export type CheckExpression = (asked: AskedExpression) => readonly { readonly po
 
 const maxCards = 8;
 const maxDisks = 16;
-/** The bridge that every Dom0 has: it booted through it. */
-const bootBridge = 'xenbr0';
 
 /** Checks how environments, roles and triggers fit together, and machines to roles; one step at a time. */
 export function* vmCheckSteps(candidate: Candidate, blame: Blame): Generator<void> {

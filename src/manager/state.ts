@@ -10,7 +10,7 @@ export interface Now {
 }
 
 /** What is kept of a host. */
-export interface KeptHost extends Omit<Host, 'capacity' | 'bridges' | 'heardMs'> {
+export interface KeptHost extends Omit<Host, 'capacity' | 'bridges' | 'images' | 'heardMs'> {
   /** A role that a person or a trigger gave it. */
   readonly assigned?: { readonly role: string; readonly by: string };
   /** Keys of role networks that its agent brought up on this boot. */
@@ -65,6 +65,8 @@ export interface HostLink {
   readonly groupsTold?: string;
   readonly fence?: { readonly attempts: number; readonly nextMs: number; readonly asking: boolean };
   readonly networkPause?: { readonly attempts: number; readonly nextMs: number };
+  /** By reference: whether its agent has the image, or when it is asked again to fetch it. */
+  readonly images?: ReadonlyMap<string, { readonly here: boolean; readonly attempts: number; readonly nextMs: number }>;
 }
 
 export interface HostEntry {

@@ -39,6 +39,8 @@ export interface Host {
   readonly capacity?: HostCapacity;
   /** Bridges that are up. */
   readonly bridges: readonly string[];
+  /** Images that it has fetched, for VMs that run there or may: `worker@3`. */
+  readonly images: readonly string[];
   readonly heardMs?: number;
   /**
    * Two machines may act as this host: what its boots from this number on say proves nothing of the VMs that may exist once and were

@@ -70,6 +70,9 @@ export interface VmEnvironment {
   readonly parameters: Parameters;
 }
 
+/** Each Dom0 has it: it booted through it, and its root hangs on it, so nothing changes it. */
+export const bootBridge = 'xenbr0';
+
 /** A bridge that a host of a role is given. */
 export interface RoleNetwork {
   readonly bridge: string;

@@ -60,6 +60,15 @@ describe("a Dom0's networks", () => {
     expect(did).toEqual([]);
   });
 
+  it('never join two networks by one bridge', async () => {
+    const { networks, did } = rig(recorded('ip-link-vlan.json'));
+    expect(await networks.up({ bridge: 'brv12', vlan: 13 })).toMatchObject({
+      code: 'refused',
+      reason: 'brv12 has eth0.12 already: with eth0.13 it would join two networks',
+    });
+    expect(did).toEqual([]);
+  });
+
   const refusals = [
     { name: 'a VLAN below the bridge of the root', up: { bridge: 'xenbr0', vlan: 12 }, reason: /carries the root/ },
     { name: "the root's card without a VLAN", up: { bridge: 'farm', nic: 'eth0' }, reason: /carries the root/ },

@@ -40,6 +40,7 @@ export const hosts: readonly Host[] = [
     roleReason: 'its machine document names it',
     capacity: { memoryMib: 3584, freeMib: 2048, cpus: 4 },
     bridges: ['xenbr0', 'br12'],
+    images: ['worker@3'],
     heardMs: nowMs - 1000,
   },
   {
@@ -51,6 +52,7 @@ export const hosts: readonly Host[] = [
     session: 0,
     roleReason: 'no role matches it',
     bridges: [],
+    images: [],
   },
 ];
 const booted: HostBoot = { machine: 'post01', boot: 17, attempt: 'b-17', address: '192.168.0.11', redeemedMs: nowMs - 90_000 };

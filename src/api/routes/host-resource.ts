@@ -4,7 +4,7 @@ import type { HostDetail, HostResource } from '../schemas/host.ts';
 import { sentence, timeOf } from './wording.ts';
 
 export function hostResource(host: Host, vms: readonly Vm[]): HostResource {
-  const { name, state, reason, sinceMs, duty, boot, session, role, roleReason, capacity, bridges, heardMs } = host;
+  const { name, state, reason, sinceMs, duty, boot, session, role, roleReason, capacity, bridges, images, heardMs } = host;
   return {
     name,
     state,
@@ -17,6 +17,7 @@ export function hostResource(host: Host, vms: readonly Vm[]): HostResource {
     roleReason: sentence(roleReason),
     ...(capacity !== undefined && { capacity: { ...capacity } }),
     bridges: [...bridges],
+    images: [...images],
     ...(heardMs !== undefined && { heardAt: timeOf(heardMs) }),
     vms: vms.map((vm) => ({ name: vm.name, environment: vm.environment, state: vm.state, memoryMib: vm.memoryMib })),
   };

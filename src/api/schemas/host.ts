@@ -22,6 +22,7 @@ const host = {
     }),
   ),
   bridges: listOf('Bridges that are up.', text('A bridge.', 'xenbr0', 64)),
+  images: listOf('Images that it has fetched for VMs that run there or may.', text('A version of an image.', 'worker@3', 200)),
   heardAt: optional(time('When its agent was heard last.')),
   vms: listOf(
     'VMs that it has a claim of.',
@@ -45,6 +46,7 @@ const example = {
   roleReason: 'its machine document names it',
   capacity: { memoryMib: 3584, freeMib: 2048, cpus: 4 },
   bridges: ['xenbr0'],
+  images: ['worker@3'],
   heardAt: '2026-03-01T09:41:00.000Z',
   vms: [{ name: 'worker-17', environment: 'worker', state: 'running', memoryMib: 512 }],
 };

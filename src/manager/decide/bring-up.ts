@@ -1,3 +1,4 @@
+import { bootBridge } from '../../model/vm-environment.ts';
 import type { Role, RoleNetwork } from '../../model/vm-environment.ts';
 import type { Draft } from '../draft.ts';
 import type { HostEntry, KeptCommand } from '../state.ts';
@@ -18,9 +19,12 @@ function bringUp(draft: Draft, entry: HostEntry): void {
   const role = giveRole(draft, entry);
   const current = draft.hosts.get(entry.kept.name);
   if (current === undefined) return;
-  const first = role?.networks.find((network) => !current.kept.networks.includes(networkKey(network)));
+  const wanted = new Set(role?.networks.map(networkKey));
+  // What stood before goes first: a bridge that has the VLAN of two roles would join them.
+  for (const key of current.kept.networks) if (!wanted.has(key)) takeNetworkDown(draft, current, bridgeOf(key));
+  const [first] = awaitedNetworks(current, role);
   if (first === undefined) return online(draft, current);
-  bringNetworkUp(draft, current, first);
+  if (current.kept.networks.every((key) => bridgeOf(key) !== first.bridge)) bringNetworkUp(draft, current, first);
 }
 
 function giveRole(draft: Draft, { kept }: HostEntry): Role | undefined {
@@ -38,52 +42,68 @@ function giveRole(draft: Draft, { kept }: HostEntry): Role | undefined {
   return role === undefined ? undefined : draft.world.objects.roles.get(role);
 }
 
-export function networkKey({ bridge, vlan, nic }: RoleNetwork): string {
+function networkKey({ bridge, vlan, nic }: RoleNetwork): string {
   return [bridge, vlan ?? '', nic ?? ''].join('/');
 }
 
+function bridgeOf(key: string): string {
+  return key.split('/')[0] ?? '';
+}
+
 /** One after the other, so that the first that fails is the one that is said. */
-function bringNetworkUp(draft: Draft, entry: HostEntry, network: RoleNetwork): void {
-  const { kept, link } = entry;
-  const { monoMs } = draft.now;
-  const key = networkKey(network);
-  const open = networkCommand(draft, kept.name, key);
-  if (open !== undefined) return;
-  if (link.networkPause !== undefined && monoMs < link.networkPause.nextMs) return;
-  const { bridge, vlan, nic } = network;
+function bringNetworkUp(draft: Draft, entry: HostEntry, { bridge, vlan, nic }: RoleNetwork): void {
+  if (isOpen(draft, entry, 'network.up', bridge) || isPausing(draft, entry)) return;
   issueCommand(draft, entry, {
     command: 'network.up',
     args: { bridge, ...(vlan === undefined ? {} : { vlan }), ...(nic === undefined ? {} : { nic }) },
-    reason: `role ${kept.role ?? ''} has it`,
+    reason: `role ${entry.kept.role ?? ''} has it`,
     author: 'manager',
   });
 }
 
-function networkCommand(draft: Draft, host: string, key: string): KeptCommand | undefined {
-  for (const command of draft.open.values()) {
-    if (command.host === host && command.command === 'network.up' && networkKey(command.args as unknown as RoleNetwork) === key)
-      return command;
-  }
-  return undefined;
+/** Its last guest leaves it first. */
+function takeNetworkDown(draft: Draft, entry: HostEntry, bridge: string): void {
+  const { name, networks } = entry.kept;
+  if (bridge === bootBridge) return draft.changeHost(name, { networks: networks.filter((key) => bridgeOf(key) !== bridge) });
+  if (isOpen(draft, entry, 'network.down', bridge) || isPausing(draft, entry) || hasGuest(draft, name, bridge)) return;
+  issueCommand(draft, entry, { command: 'network.down', args: { bridge }, reason: 'its role has it no more', author: 'manager' });
 }
 
-/** Its agent has answered `network.up`. */
+function hasGuest(draft: Draft, host: string, bridge: string): boolean {
+  for (const { claims, cards } of draft.vms.values())
+    if (claims.some((claim) => claim.host === host) && cards.some((card) => card.bridge === bridge)) return true;
+  return false;
+}
+
+function isOpen(draft: Draft, { kept }: HostEntry, command: 'network.up' | 'network.down', bridge: string): boolean {
+  for (const open of draft.open.values())
+    if (open.host === kept.name && open.command === command && open.args['bridge'] === bridge) return true;
+  return false;
+}
+
+function isPausing(draft: Draft, { link }: HostEntry): boolean {
+  return link.networkPause !== undefined && draft.now.monoMs < link.networkPause.nextMs;
+}
+
+/** Its agent has answered `network.up` or `network.down`. */
 export function hearNetwork(draft: Draft, command: KeptCommand, problem: string | undefined): void {
   const entry = draft.hosts.get(command.host);
   if (entry === undefined || entry.kept.boot !== command.boot) return;
   const { kept, link } = entry;
   const network = command.args as unknown as RoleNetwork;
-  const key = networkKey(network);
+  const goesUp = command.command === 'network.up';
   if (problem === undefined) {
     const { networkPause: _, ...rest } = link;
     draft.setLink(kept.name, rest);
-    if (!kept.networks.includes(key)) draft.changeHost(kept.name, { networks: [...kept.networks, key] });
+    const others = kept.networks.filter((key) => bridgeOf(key) !== network.bridge);
+    draft.changeHost(kept.name, { networks: goesUp ? [...others, networkKey(network)] : others });
     return;
   }
   const attempts = (link.networkPause?.attempts ?? 0) + 1;
   const waitMs = Math.min(pauseMostMs, pauseMs * 2 ** Math.min(attempts - 1, 10));
   draft.changeLink(kept.name, { networkPause: { attempts, nextMs: draft.now.monoMs + waitMs } });
-  if (kept.state === 'joining') draft.changeHost(kept.name, { reason: `bridge ${network.bridge} could not be brought up: ${problem}` });
+  const what = `bridge ${network.bridge} could not be ${goesUp ? 'brought up' : 'taken down'}: ${problem}`;
+  if (kept.state === 'joining') draft.changeHost(kept.name, { reason: what });
 }
 
 function online(draft: Draft, { kept }: HostEntry): void {
@@ -93,8 +113,12 @@ function online(draft: Draft, { kept }: HostEntry): void {
   draft.tell('host.online', 'info', { reason, role: kept.role ?? null, boot: kept.boot }, kept.name);
 }
 
-/** Bridges that VMs may join: those that the agent has reported, and those of its role that are up. */
+/** Networks of its role that are not up yet. A bridge of that name may be there, with another VLAN. */
+export function awaitedNetworks({ kept }: HostEntry, role: Role | undefined): readonly RoleNetwork[] {
+  return (role?.networks ?? []).filter((network) => !kept.networks.includes(networkKey(network)));
+}
+
+/** Bridges that are there: those that the agent has reported, and those that it was told to bring up. */
 export function bridgesOf({ kept, link }: HostEntry): readonly string[] {
-  const ofRole = kept.networks.map((key) => key.split('/')[0] ?? '');
-  return [...new Set([...(link.facts?.bridges ?? []), ...ofRole])];
+  return [...new Set([...(link.facts?.bridges ?? []), ...kept.networks.map(bridgeOf)])];
 }

@@ -7,6 +7,7 @@ import { tendDuties } from './duties.ts';
 import { tendFencing } from './fencing.ts';
 import { dropGone, tendBoots, tendStates } from './hosts.ts';
 import { tendMoves } from './moves.ts';
+import { tendPrefetch } from './prefetch.ts';
 import { tendSessions } from './sessions.ts';
 import { tendShortage } from './shortage.ts';
 import { tendStarts } from './starts.ts';
@@ -35,6 +36,7 @@ const concerns: readonly (readonly [string, (draft: Draft) => void])[] = [
   ['moves', tendMoves],
   ['stops', tendStops],
   ['starts', tendStarts],
+  ['images', tendPrefetch],
   ['duties', tendDuties],
   ['machines that are gone', dropGone],
   ['commands', tendCommands],

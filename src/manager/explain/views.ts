@@ -1,6 +1,7 @@
 import type { Host } from '../../model/host.ts';
 import type { VmEnvironment } from '../../model/vm-environment.ts';
 import { bridgesOf } from '../decide/bring-up.ts';
+import { imagesOf } from '../decide/prefetch.ts';
 import { isHealthy, isPaused, wantedCount } from '../decide/wanted.ts';
 import type { EnvironmentStatus } from '../manager-control.ts';
 import type { HostEntry, KeptVm, ManagerState } from '../state.ts';
@@ -13,6 +14,7 @@ export function hostView(entry: HostEntry): Host {
     ...host,
     ...(facts === undefined ? {} : { capacity: { memoryMib: facts.memoryMib, freeMib: facts.freeMib, cpus: facts.cpus } }),
     bridges: bridgesOf(entry),
+    images: imagesOf(entry),
     ...(heardWallMs === undefined ? {} : { heardMs: heardWallMs }),
   };
 }

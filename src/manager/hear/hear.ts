@@ -1,12 +1,16 @@
 import { hearNetwork } from '../decide/bring-up.ts';
 import { hearPower } from '../decide/fencing.ts';
+import { hearImage } from '../decide/prefetch.ts';
 import type { Draft } from '../draft.ts';
 import type { AgentMessage } from '../protocol.ts';
+import type { KeptCommand } from '../state.ts';
 import { hearControlErr, hearControlVal } from './control-answers.ts';
 import type { Heard } from './control-answers.ts';
 import { hearExecErr, hearExecVal } from './exec-answers.ts';
 import type { Input } from './input.ts';
 import { hearPresence } from './presence.ts';
+
+type Answer = Extract<AgentMessage, { kind: 'EXECVAL' | 'EXECERR' }>;
 
 const refusedEveryMs = 60_000;
 
@@ -73,7 +77,7 @@ function hearMessage(draft: Draft, input: Input & { kind: 'message' }): Heard {
   }
 }
 
-function hearAnswer(draft: Draft, host: string, message: Extract<AgentMessage, { kind: 'EXECVAL' | 'EXECERR' }>): Heard {
+function hearAnswer(draft: Draft, host: string, message: Answer): Heard {
   const entry = draft.hosts.get(host);
   const command = draft.open.get(message.reply);
   if (entry === undefined) return 'nothing-new';
@@ -82,10 +86,15 @@ function hearAnswer(draft: Draft, host: string, message: Extract<AgentMessage, {
     refuse(draft, host, `an answer to a command that it was not given (${message.kind})`, false);
     return 'nothing-new';
   }
-  if (command?.command === 'network.up' && !draft.open.has(command.id)) {
-    hearNetwork(draft, command, message.kind === 'EXECVAL' ? undefined : message.reason);
-  }
+  if (command !== undefined && !draft.open.has(command.id)) hearEnd(draft, command, message);
   return heard;
+}
+
+function hearEnd(draft: Draft, command: KeptCommand, message: Answer): void {
+  const problem = message.kind === 'EXECERR' ? message.reason : undefined;
+  const { command: name } = command;
+  if (name === 'network.up' || name === 'network.down') hearNetwork(draft, command, problem);
+  if (name === 'image.fetch' || (name === 'vm.create' && problem === undefined)) hearImage(draft, command, problem !== undefined);
 }
 
 /** While the manager itself was away, nobody was silent. */

@@ -1,3 +1,4 @@
+import { bootBridge } from '../../model/vm-environment.ts';
 import type { VmEnvironment } from '../../model/vm-environment.ts';
 import { neededMib } from './host-room.ts';
 import type { PlacementHost } from './placement-request.ts';
@@ -11,9 +12,6 @@ export interface Refusal {
   /** Whether it stays so until somebody changes a document, a label or the host's memory. */
   readonly lasting: boolean;
 }
-
-/** The bridge that every Dom0 has: it booted through it. */
-const bootBridge = 'xenbr0';
 
 /** What of a host rules out all VMs of an environment, whatever else is on it. */
 export function standingRefusal(host: PlacementHost, environment: VmEnvironment, memoryMib: number, vcpus: number): Refusal | undefined {

@@ -298,9 +298,15 @@ export class Farm {
       .map(({ name, state, claims }) => [name, state, ...claims.map(({ host }) => host)].join(' '))
       .sort((a, b) => a.localeCompare(b));
   }
-  /** `vm.create gateway-1 post01` of what is open. */
+  /** `vm.create gateway-1 post01` of what is open, without images that are fetched for VMs to come. */
   commands(): string[] {
-    return [...this.state.open.values()].map(({ command, vm, host }) => [command, ...(vm === undefined ? [] : [vm]), host].join(' '));
+    const open = [...this.state.open.values()].filter(({ command }) => command !== 'image.fetch');
+    return open.map(({ command, vm, host }) => [command, ...(vm === undefined ? [] : [vm]), host].join(' '));
+  }
+  /** `worker@1 post01` of what is being fetched for VMs to come. */
+  fetches(): string[] {
+    const open = [...this.state.open.values()].filter(({ command }) => command === 'image.fetch');
+    return open.map(({ host, args }) => `${String(args['image'])} ${host}`);
   }
   open(command: string, vm?: string): KeptCommand {
     const found = [...this.state.open.values()].find((each) => each.command === command && (vm === undefined || each.vm === vm));

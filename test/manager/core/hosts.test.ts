@@ -1,10 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { hold } from '../../../src/manager/ask/about-manager.ts';
 import { rebootHost, setDuty } from '../../../src/manager/ask/about-hosts.ts';
+import type { Role } from '../../../src/model/vm-environment.ts';
 import { Farm, environmentOf, fixed, roleOf } from './farm.ts';
 
 const gateway = environmentOf({ name: 'gateway' });
 const worker = environmentOf({ name: 'worker', instances: 'at-least-one', count: fixed(2) });
+
+function roleWith(vlan: number): Role {
+  return roleOf({ name: 'farm', environments: ['worker'], networks: [{ bridge: 'guests', vlan }] });
+}
 
 function silent(count: number, of: number, power: readonly string[] = []): Farm {
   const farm = new Farm({ environments: [gateway, worker], power });
@@ -111,6 +116,35 @@ describe('a host', () => {
     expect(times.slice(1).map((time, index) => time - (times[index] ?? 0))).toEqual([10_000, 20_000, 40_000]);
     expect(farm.vms()).toEqual(['gateway-1 waiting']);
     expect(farm.state.hosts.get('post01')?.kept.reason).toContain('no such NIC');
+  });
+
+  it('is freed of the networks that its role has no more, and the new VLAN of a bridge comes only after that', () => {
+    const guest = environmentOf({
+      name: 'worker',
+      instances: 'at-least-one',
+      networks: [{ bridge: 'guests', vlan: 7, address: 'dhcp', mac: 'derived' }],
+    });
+    const farm = new Farm({ environments: [guest], roles: [roleWith(7)] });
+    farm.start('post01');
+    farm.obey();
+    farm.settle();
+    expect(farm.vms()).toEqual(['worker-1 running post01']);
+    farm.environments = [{ ...guest, networks: [{ bridge: 'guests', vlan: 8, address: 'dhcp', mac: 'derived' }], count: fixed(2) }];
+    farm.roles = [roleWith(8)];
+    farm.changed();
+    farm.beat(6);
+    expect(farm.commands()).toEqual([]);
+    expect(farm.vms()).toEqual(['worker-1 running post01', 'worker-2 waiting']);
+    farm.environments = [{ ...guest, networks: [{ bridge: 'guests', vlan: 8, address: 'dhcp', mac: 'derived' }], count: fixed(0) }];
+    farm.changed();
+    farm.obey();
+    farm.beat(3);
+    expect(farm.vms()).toEqual([]);
+    expect(farm.commands()).toEqual(['network.down post01']);
+    farm.obey();
+    expect(farm.open('network.up').args).toEqual({ bridge: 'guests', vlan: 8 });
+    farm.obey();
+    expect(farm.state.hosts.get('post01')?.kept.networks).toEqual(['guests/8/']);
   });
 
   it('is suspect after 15 s without an answer to a beat, and online when it answers again', () => {

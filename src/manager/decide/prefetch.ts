@@ -1,0 +1,78 @@
+import type { Draft } from '../draft.ts';
+import type { HostEntry, KeptCommand } from '../state.ts';
+import type { VmImage } from '../surroundings.ts';
+import { issueCommand, reachable, rebootingHosts } from './commands.ts';
+import { isPaused, wantedCount } from './wanted.ts';
+
+/** Hosts that fetch at the same time: VMs that start fetch from the same servers, and go first. */
+const mostAtOnce = 8;
+/** A host that has just come online starts its VMs first. */
+const settledMs = 20_000;
+const pauseMs = 60_000;
+const pauseMostMs = 1_800_000;
+const mostKept = 64;
+
+type FoundImage = Extract<VmImage, { kind: 'found' }>;
+
+/** Brings the images of its role to each host, so that a VM which comes to it later starts without a download. */
+export function tendPrefetch(draft: Draft): void {
+  const busy = new Set<string>();
+  let fetching = 0;
+  for (const { host, command } of draft.open.values()) {
+    if (command !== 'vm.console') busy.add(host);
+    if (command === 'image.fetch') fetching += 1;
+  }
+  const rebooting = rebootingHosts(draft);
+  for (const [name, entry] of draft.hosts) {
+    if (fetching >= mostAtOnce) return;
+    if (!isIdle(draft, entry) || busy.has(name) || rebooting.has(name)) continue;
+    const image = firstMissing(draft, entry);
+    if (image === undefined) continue;
+    fetching += 1;
+    issueCommand(draft, entry, {
+      command: 'image.fetch',
+      args: { image: image.ref, files: [...image.files] },
+      reason: `role ${entry.kept.role ?? ''} may need it`,
+      author: 'manager',
+    });
+  }
+}
+
+function isIdle({ now }: Draft, entry: HostEntry): boolean {
+  const { state, duty, sinceMs } = entry.kept;
+  return state === 'online' && duty === 'active' && reachable(entry) && Math.abs(now.wallMs - sinceMs) >= settledMs;
+}
+
+/** What matters most comes first. */
+function firstMissing(draft: Draft, { kept, link }: HostEntry): FoundImage | undefined {
+  const { roles, environments } = draft.world.objects;
+  const names = kept.role === undefined ? [] : (roles.get(kept.role)?.environments ?? []);
+  const wanted = names
+    .flatMap((name) => environments.get(name) ?? [])
+    .filter((each) => !isPaused(each, draft.environments.get(each.name)) && wantedCount(each, draft.environments.get(each.name)).count > 0)
+    .toSorted((a, b) => b.priority - a.priority);
+  for (const { image } of wanted) {
+    const found = draft.world.resolveImage(image);
+    if (found.kind !== 'found') continue;
+    const fetched = link.images?.get(found.ref);
+    if (fetched === undefined || (!fetched.here && draft.now.monoMs >= fetched.nextMs)) return found;
+  }
+  return undefined;
+}
+
+/** Its agent has answered `image.fetch`, or a start of a VM from an image. */
+export function hearImage(draft: Draft, { host, boot, args }: KeptCommand, failed: boolean): void {
+  const entry = draft.hosts.get(host);
+  const ref = args['image'];
+  if (entry === undefined || entry.kept.boot !== boot || typeof ref !== 'string') return;
+  const attempts = failed ? (entry.link.images?.get(ref)?.attempts ?? 0) + 1 : 0;
+  const nextMs = draft.now.monoMs + Math.min(pauseMostMs, pauseMs * 2 ** Math.min(attempts - 1, 10));
+  const others = [...(entry.link.images ?? [])].filter(([each]) => each !== ref);
+  const images = new Map([...others.slice(1 - mostKept), [ref, { here: !failed, attempts, nextMs }] as const]);
+  draft.changeLink(host, { images });
+}
+
+/** Images that its agent is known to have, by reference. */
+export function imagesOf({ link }: HostEntry): readonly string[] {
+  return [...(link.images ?? [])].flatMap(([ref, { here }]) => (here ? [ref] : []));
+}

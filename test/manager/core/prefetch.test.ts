@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import { setDuty } from '../../../src/manager/ask/about-hosts.ts';
+import { hostView } from '../../../src/manager/explain/views.ts';
+import { Farm, environmentOf, fixed } from './farm.ts';
+
+const gateway = environmentOf({ name: 'gateway' });
+const worker = environmentOf({ name: 'worker', instances: 'at-least-one', count: fixed(2), priority: 5 });
+
+function images(farm: Farm, host: string): readonly string[] {
+  const entry = farm.state.hosts.get(host);
+  return entry === undefined ? [] : hostView(entry).images;
+}
+
+describe('the images of a role', () => {
+  it('come to each of its hosts, one after the other and those of most priority first, also where no VM of them runs', () => {
+    const farm = new Farm({ environments: [gateway, { ...worker, count: fixed(1) }] });
+    farm.start('post01', 'post02');
+    farm.settle();
+    farm.wait(20_000);
+    const fetched: string[] = [];
+    for (let beats = 0; beats < 6; beats++) {
+      fetched.push(...farm.fetches());
+      farm.settle();
+    }
+    expect(images(farm, 'post01').toSorted()).toEqual(['gateway@1', 'worker@1']);
+    expect(images(farm, 'post02').toSorted()).toEqual(['gateway@1', 'worker@1']);
+    // The one that each has started a VM from came with that VM.
+    expect(fetched.length).toBe(2);
+    expect(farm.fetches()).toEqual([]);
+  });
+
+  it('wait for the VMs that start on their host', () => {
+    const farm = new Farm({ environments: [gateway, { ...worker, paused: true }] });
+    farm.start('post01');
+    farm.beat(5);
+    expect(farm.commands()).toEqual(['vm.create gateway-1 post01']);
+    farm.environments = [gateway, { ...worker, memoryMib: 100_000 }];
+    farm.changed();
+    expect(farm.fetches()).toEqual([]);
+    farm.settle();
+    expect(farm.fetches()).toEqual(['worker@1 post01']);
+  });
+
+  it('are asked for again after a failure, with growing pauses, and a failure of one keeps no other back', () => {
+    const farm = new Farm({
+      environments: [
+        { ...gateway, memoryMib: 100_000 },
+        { ...worker, memoryMib: 100_000 },
+      ],
+    });
+    farm.start('post01');
+    const times: number[] = [];
+    farm.beat(4);
+    const seen: string[] = [];
+    for (let count = 0; count < 3; count++) {
+      seen.push(...farm.fetches());
+      farm.refuse(farm.open('image.fetch'), { code: 'unreachable', reason: 'no answer', domain: 'unknown' });
+      times.push(farm.monoMs);
+      if (count === 0) {
+        seen.push(...farm.fetches());
+        farm.obey();
+      }
+      for (let beats = 0; beats < 100 && farm.fetches().length === 0; beats++) farm.beat();
+    }
+    times.push(farm.monoMs);
+    expect(seen).toEqual(['worker@1 post01', 'gateway@1 post01', 'worker@1 post01', 'worker@1 post01']);
+    expect(images(farm, 'post01')).toEqual(['gateway@1']);
+    expect(times.slice(1).map((time, index) => Math.round((time - (times[index] ?? 0)) / 10_000))).toEqual([6, 12, 24]);
+  });
+
+  it('are fetched by eight hosts at a time, and by none that is drained', () => {
+    const farm = new Farm({ environments: [{ ...worker, memoryMib: 100_000 }] });
+    const names = Array.from({ length: 10 }, (_, index) => `post${String(index + 1).padStart(2, '0')}`);
+    farm.start(...names);
+    expect(farm.fetches()).toEqual([]);
+    farm.beat(4);
+    expect(farm.fetches()).toEqual(names.slice(0, 8).map((name) => `worker@1 ${name}`));
+    farm.ask((draft) => setDuty('post09', 'draining')(draft, { author: 'anna' }));
+    farm.obey();
+    farm.look();
+    expect(farm.fetches()).toEqual(['worker@1 post10']);
+  });
+
+  it('are not known of a host that has booted anew', () => {
+    const farm = new Farm({ environments: [{ ...worker, memoryMib: 100_000 }] });
+    farm.start('post01');
+    farm.beat(4);
+    farm.obey();
+    expect(images(farm, 'post01')).toEqual(['worker@1']);
+    farm.wait(60_000);
+    farm.boot('post01');
+    expect(images(farm, 'post01')).toEqual([]);
+  });
+});
