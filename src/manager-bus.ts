@@ -10,6 +10,7 @@ import type { NewEvent } from './events/event-store.ts';
 import type { HostBoots } from './host-boots.ts';
 import type { Log } from './log.ts';
 import { protocolVersion, topics } from './manager/protocol.ts';
+import type { ManagerPresence } from './manager/protocol.ts';
 import { readSecretFile } from './service/secret-file.ts';
 
 export interface ManagerBusParts {
@@ -89,7 +90,13 @@ async function startEmbedded({ bus: { address, port }, name, boots, busKey, tell
 
 /** What agents and other managers read when this one goes without goodbye. */
 function willOf(manager: string): BusWill {
-  const presence = { v: protocolVersion, kind: 'PRESENCE', manager, state: 'lost', reason: 'its connection to the bus ended' };
+  const presence: ManagerPresence = {
+    v: protocolVersion,
+    kind: 'PRESENCE',
+    manager,
+    state: 'lost',
+    reason: 'its connection to the bus ended without goodbye',
+  };
   return { topic: topics.manager(manager), payload: Buffer.from(JSON.stringify(presence)), retain: true };
 }
 

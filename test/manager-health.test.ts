@@ -11,6 +11,7 @@ const status: ManagerStatus = {
   bus: { state: 'connected', reason: '', kind: 'embedded' },
   agents: 1,
   openCommands: 0,
+  others: [],
 };
 const vm = (name: string, state: Vm['state'], sinceMs = 5): Vm => ({
   name,

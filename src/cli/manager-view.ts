@@ -28,6 +28,10 @@ export function managerView(nowMs: number): View<ManagerResource> {
         ['commands', `${manager.openCommands} open`],
         ['hosts', countsText(manager.hosts)],
         ['vms', countsText(manager.vms)],
+        ...manager.others.map(
+          ({ name, state, reason, since }) =>
+            ['other', `${name} ${state} since ${formatTime(since)} (${formatAge(since, nowMs)}): ${reason}`] as const,
+        ),
       ]),
   };
 }

@@ -96,6 +96,14 @@ export interface TriggerEvaluation {
   readonly agents?: readonly { readonly agent: string; readonly result: 'true' | 'false' | 'error'; readonly reason: string }[];
 }
 
+/** Another manager on the same bus. */
+export interface OtherManager {
+  readonly name: string;
+  readonly state: 'leading' | 'standby' | 'left' | 'lost';
+  readonly reason: string;
+  readonly sinceMs: number;
+}
+
 export interface ManagerStatus {
   readonly name: string;
   readonly state: 'leading' | 'standby' | 'starting' | 'stopped';
@@ -106,6 +114,8 @@ export interface ManagerStatus {
   readonly bus: { readonly state: 'connected' | 'disconnected'; readonly reason: string; readonly kind: string };
   readonly agents: number;
   readonly openCommands: number;
+  /** Also those that have left. */
+  readonly others: readonly OtherManager[];
 }
 
 /** An expected outcome of what somebody asked for. */

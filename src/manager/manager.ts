@@ -64,7 +64,8 @@ export class Manager implements ManagerControl {
   }
 
   status(): ManagerStatus {
-    return managerStatus(this.#surroundings, this.#settings, this.#loop.standing, this.#draft());
+    const { standing, ring } = this.#loop;
+    return managerStatus(this.#surroundings, this.#settings, { ...standing, others: ring.others }, this.#draft());
   }
   hosts(): readonly Host[] {
     return [...this.#state.hosts.values()].map(hostView);

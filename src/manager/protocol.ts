@@ -254,6 +254,16 @@ export const presence = Type.Object({
 });
 export type Presence = Static<typeof presence>;
 
+/** What stands retained on a manager's presence topic. `lost` is its will. */
+export const managerPresence = Type.Object({
+  v: Type.Literal(protocolVersion),
+  kind: Type.Literal('PRESENCE'),
+  manager: Type.String({ minLength: 1, maxLength: 256 }),
+  state: oneOf(['leading', 'standby', 'left', 'lost']),
+  reason: text(1024),
+});
+export type ManagerPresence = Static<typeof managerPresence>;
+
 export const managerMessages = { GETPROP: getProp, FETCHPROP: fetchProp, EXECUTE: execute, CONTROL: control } as const;
 export const agentMessages = {
   PROPVAL: propVal,

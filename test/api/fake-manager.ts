@@ -191,6 +191,7 @@ export class FakeManager implements ManagerControl {
       bus: { state: 'connected', reason: 'connected to the broker', kind: 'embedded' },
       agents: 1,
       openCommands: 1,
+      others: [{ name: 'server2', state: 'standby', reason: 'server1 leads', sinceMs: nowMs - 90_000 }],
     };
   }
 

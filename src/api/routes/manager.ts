@@ -76,7 +76,7 @@ export function addManagerRoutes(app: Api, plane: ServicePlane): void {
 }
 
 function managerResource(manager: ManagerControl, status: ManagerStatus): ManagerResource {
-  const { name, state, reason, sinceMs, hold, bus, agents, openCommands } = status;
+  const { name, state, reason, sinceMs, hold, bus, agents, openCommands, others } = status;
   return {
     name,
     state,
@@ -88,6 +88,7 @@ function managerResource(manager: ManagerControl, status: ManagerStatus): Manage
     openCommands,
     hosts: countedByState(manager.hosts()),
     vms: countedByState(manager.vms()),
+    others: others.map((other) => ({ name: other.name, state: other.state, reason: sentence(other.reason), since: timeOf(other.sinceMs) })),
   };
 }
 

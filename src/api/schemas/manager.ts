@@ -1,9 +1,10 @@
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
-import { count, oneOf, optional, shape, standing, text, time } from './fields.ts';
+import { count, listOf, oneOf, optional, shape, standing, text, time } from './fields.ts';
 import { notes } from './vm.ts';
 
 export const managerStates = ['leading', 'standby', 'starting', 'stopped'] as const;
+const otherStates = ['leading', 'standby', 'left', 'lost'] as const;
 
 const byState = (description: string, example: Readonly<Record<string, number>>) =>
   Type.Record(Type.String(), Type.Integer({ minimum: 1 }), { description, examples: [example] });
@@ -29,6 +30,13 @@ export const managerSchema = shape(
     openCommands: count('Commands that have not ended.', 0),
     hosts: byState('How many hosts are in which state; states that none is in are left out.', { online: 4 }),
     vms: byState('Likewise VMs.', { running: 12, lost: 1 }),
+    others: listOf(
+      'Managers that are or were on the same bus.',
+      shape('Another manager.', {
+        name: text('Which.', 'server2', 256),
+        ...standing('What it said of itself, or the broker when it went without goodbye.', otherStates),
+      }),
+    ),
     notes,
   },
   {
@@ -41,6 +49,7 @@ export const managerSchema = shape(
     openCommands: 0,
     hosts: { online: 4 },
     vms: { running: 12, lost: 1 },
+    others: [{ name: 'server2', state: 'standby', reason: 'server1 leads', since: '2026-03-01T09:00:04.000Z' }],
   },
 );
 export type ManagerResource = Static<typeof managerSchema>;

@@ -8,7 +8,7 @@ import type { Surroundings } from '../surroundings.ts';
 export function managerStatus(
   { name, bus }: Surroundings,
   { busKind }: ManagerSettings,
-  standing: Pick<ManagerStatus, 'state' | 'reason' | 'sinceMs'>,
+  standing: Pick<ManagerStatus, 'state' | 'reason' | 'sinceMs' | 'others'>,
   draft: Draft,
 ): ManagerStatus {
   const held = standing.state === 'leading' ? holdReason(draft) : undefined;

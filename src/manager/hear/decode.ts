@@ -1,12 +1,13 @@
 import { Compile } from 'typebox/compile';
 import type { Validator } from 'typebox/compile';
-import { agentMessages, maxMessageBytes, presence as presenceShape, protocolVersion } from '../protocol.ts';
-import type { AgentMessage, Presence } from '../protocol.ts';
+import { agentMessages, managerPresence, maxMessageBytes, presence as presenceShape, protocolVersion } from '../protocol.ts';
+import type { AgentMessage, ManagerPresence, Presence } from '../protocol.ts';
 
 export type Decoded<Item> = { readonly kind: 'message'; readonly message: Item } | { readonly kind: 'refused'; readonly reason: string };
 
 const shapes: ReadonlyMap<string, Validator> = new Map(Object.entries(agentMessages).map(([kind, schema]) => [kind, Compile(schema)]));
 const presences = Compile(presenceShape);
+const managerPresences = Compile(managerPresence);
 
 export function decodeAgentMessage(payload: Uint8Array): Decoded<AgentMessage> {
   const json = decodeJson(payload);
@@ -20,6 +21,11 @@ export function decodeAgentMessage(payload: Uint8Array): Decoded<AgentMessage> {
 export function decodePresence(payload: Uint8Array): Decoded<Presence> {
   const json = decodeJson(payload);
   return json.kind === 'refused' ? json : checked<Presence>(presences, json.message, 'a presence');
+}
+
+export function decodeManagerPresence(payload: Uint8Array): Decoded<ManagerPresence> {
+  const json = decodeJson(payload);
+  return json.kind === 'refused' ? json : checked<ManagerPresence>(managerPresences, json.message, 'a presence');
 }
 
 function decodeJson(payload: Uint8Array): Decoded<Readonly<Record<string, unknown>>> {

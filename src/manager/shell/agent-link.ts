@@ -88,11 +88,6 @@ export class AgentLink {
     this.#publish(topics.toAgent(host), message, (reason) => this.#failed(id, reason));
   }
 
-  presence(manager: string, state: 'leading' | 'standby' | 'left', reason: string): void {
-    const payload = encode({ v: 1, kind: 'PRESENCE', manager, state, reason });
-    this.#bus.publish(topics.manager(manager), payload, { qos: 1, retain: true }).catch((error: unknown) => this.#lost('presence', error));
-  }
-
   #publish(topic: string, message: ManagerMessage, failed?: (reason: string) => void): void {
     this.#bus.publish(topic, encode(message), { qos: 1 }).catch((error: unknown) => {
       this.#lost(message.kind, error);

@@ -13,6 +13,7 @@ import type { Surroundings } from '../surroundings.ts';
 import { takeTurn } from '../turn.ts';
 import type { World } from '../world.ts';
 import { AgentLink } from './agent-link.ts';
+import { ManagerRing } from './manager-ring.ts';
 import { askPower } from './power-hands.ts';
 import { RecordKeeper } from './record-keeper.ts';
 import type { LeaderRecord } from './record-keeper.ts';
@@ -42,6 +43,7 @@ export class ManagerLoop {
   readonly #log: Log;
   readonly #keeper: RecordKeeper;
   readonly link: AgentLink;
+  readonly ring: ManagerRing;
   /** Called after each turn that is durable. */
   onTurn: (state: ManagerState) => void = () => {};
   readonly #self: Omit<LeaderRecord, 'untilMs'>;
@@ -72,6 +74,7 @@ export class ManagerLoop {
     this.#keeper = new RecordKeeper(surroundings.store);
     this.#sinceMs = this.#clock.now();
     this.#self = { manager: surroundings.name, instance: surroundings.newId() };
+    this.ring = new ManagerRing(surroundings);
     this.link = new AgentLink(
       surroundings,
       (input) => this.take(input),
@@ -106,27 +109,28 @@ export class ManagerLoop {
     store.follow(() => (this.#followed = true));
     await this.#seekLead();
     this.#endings.push(bus.onState((state) => this.#hearBus(state.kind === 'connected', state.kind === 'connected' ? '' : state.reason)));
-    this.link
-      .open()
-      .catch((error: unknown) => this.#log.error({ error: String(error) }, 'agents cannot be heard: the bus refuses to subscribe'));
+    Promise.all([this.link.open(), this.ring.open()]).catch((error: unknown) =>
+      this.#log.error({ error: String(error) }, 'agents cannot be heard: the bus refuses to subscribe'),
+    );
     this.#tick();
   }
 
   async close(): Promise<void> {
     this.#ticking?.cancel();
     for (const end of this.#endings) end();
+    const { isStopped } = this;
     const led = this.#mode === 'leading';
     this.#stand('stopped', 'it was closed');
     this.#lose('the manager is being closed');
     await this.#running;
+    if (!isStopped) this.ring.say('left', 'it was closed');
     if (led && this.#clock.monotonic() < this.#leadsUntilMs) {
-      this.link.presence(this.#surroundings.name, 'left', 'it was closed');
       const release = this.#keeper.leaderChange({ ...this.#self, untilMs: 0 });
       await this.#keeper
         .commit([release], this.#clock.now())
         .catch((error: unknown) => this.#log.warn({ error: String(error) }, 'the lead was not handed back'));
     }
-    await this.link.close();
+    await Promise.all([this.link.close(), this.ring.close()]);
   }
 
   take(input: Input): void {
@@ -315,18 +319,18 @@ export class ManagerLoop {
     if (!changed) return;
     this.#sinceMs = this.#clock.now();
     if (mode !== 'leading' && mode !== 'standby') return;
-    const { name } = this.#surroundings;
-    this.link.presence(name, mode, reason);
     this.#surroundings.tell({
       atMs: this.#clock.now(),
       kind: `manager.${mode}`,
       severity: mode === 'leading' ? 'info' : 'warning',
-      detail: { manager: name, reason },
+      detail: { manager: this.#surroundings.name, reason },
     });
+    this.ring.say(mode, reason);
   }
 
   #hearBus(connected: boolean, reason: string): void {
-    if (connected && this.#mode === 'leading') this.link.presence(this.#surroundings.name, 'leading', this.#reason);
+    // Where the connection was lost, its will stands there.
+    if (connected && (this.#mode === 'leading' || this.#mode === 'standby')) this.ring.say(this.#mode, this.#reason);
     this.take({ kind: 'bus', connected, reason });
   }
 

@@ -1,10 +1,11 @@
 import type { BusWill } from '../../../src/bus/bus.ts';
 import { protocolVersion, topics } from '../../../src/manager/protocol.ts';
-import type { Presence } from '../../../src/manager/protocol.ts';
+import type { ManagerPresence, Presence } from '../../../src/manager/protocol.ts';
 
-/** What the broker says of a manager that went away; an empty one clears what stood there. */
+/** What the broker says of a manager that went away. */
 export function managerWill(name: string): BusWill {
-  return { topic: topics.manager(name), payload: new Uint8Array(), retain: true };
+  const lost: ManagerPresence = { v: protocolVersion, kind: 'PRESENCE', manager: name, state: 'lost', reason: 'the connection was lost' };
+  return { topic: topics.manager(name), payload: Buffer.from(JSON.stringify(lost)), retain: true };
 }
 
 /** What the broker says of an agent that went away, in the words that the agent left with it. */
