@@ -25,7 +25,7 @@ export function addMachineChangeCommands(machine: Command, terminal: Terminal): 
       `${selectionHelp}
 
 Examples:
-  virtdom machine assign 52-54-00-00-00-01 --name post07 --profile dom0 --role worker
+  virtdom machine assign 52-54-00-00-00-01 --name post07 --profile dom0 --role farm
   virtdom machine assign 'node[01-20]' --profile dom0 --dry-run
   virtdom machine assign -l rack=a3 --role gateway --yes`,
     )
@@ -56,7 +56,7 @@ A field without a value is removed. Fields: name, uuid, profile, role, ignored, 
 Network interfaces are changed with virtdom machine edit.
 
 Examples:
-  virtdom machine set post01 role=worker labels.rack=a4
+  virtdom machine set post01 role=farm labels.rack=a4
   virtdom machine set post01 parameters.serial=ttyS1 labels.old=`,
     )
     .action(
@@ -132,7 +132,7 @@ async function set(
   fields: readonly string[],
   { dryRun }: { readonly dryRun?: true },
 ): Promise<void> {
-  if (fields.length === 0) throw new CliError('usage', 'say what to change, such as role=worker or labels.rack=a4');
+  if (fields.length === 0) throw new CliError('usage', 'say what to change, such as role=farm or labels.rack=a4');
   const { body } = await api.request<MachineResource>('PATCH', apiPath`/machines/${name}`, {
     body: patchOf(fields),
     ...(dryRun === true && { query: { dryRun } }),
