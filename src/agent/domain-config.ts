@@ -11,8 +11,8 @@ export interface ExpectedDomain {
 export type CheckedConfig =
   | {
       readonly kind: 'config';
-      /** As xl reads it, with the paths of the files by their names. */
-      write(paths: Readonly<Record<string, string>>): string;
+      /** As xl reads it, with the paths of the files by their names, and the server that they came from. */
+      write(paths: Readonly<Record<string, string>>, server: string): string;
     }
   | { readonly kind: 'refused'; readonly reason: string };
 
@@ -73,10 +73,10 @@ export function readDomainConfig(text: string, expected: ExpectedDomain): Checke
   }
   const missing = required.find((key) => !settings.has(key));
   if (missing !== undefined) return refused(`${missing} is missing`);
-  return { kind: 'config', write: (paths) => write(settings, paths) };
+  return { kind: 'config', write: (paths, server) => write(settings, paths, server) };
 }
 
-function write(settings: XlSettings, paths: Readonly<Record<string, string>>): string {
+function write(settings: XlSettings, paths: Readonly<Record<string, string>>, server: string): string {
   const written = new Map(settings);
   for (const key of ['kernel', 'ramdisk']) {
     const name = fileForm.exec(String(settings.get(key)))?.[1];
@@ -84,6 +84,14 @@ function write(settings: XlSettings, paths: Readonly<Record<string, string>>): s
     const path = paths[name];
     if (path === undefined) throw new Error(`no path of the file ${name}`);
     written.set(key, path);
+  }
+  for (const key of ['extra', 'cmdline', 'root']) {
+    const value = settings.get(key);
+    if (typeof value === 'string')
+      written.set(
+        key,
+        value.replaceAll('{server}', () => server),
+      );
   }
   // A kernel that kexecs would else go on in the same domain.
   written.set('on_soft_reset', 'destroy');

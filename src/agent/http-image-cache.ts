@@ -35,9 +35,11 @@ export class HttpImageCache implements ImageCache {
   readonly #downloads = new Map<string, Promise<Fetched>>();
   readonly #held = new Map<string, number>();
   #coming = 0;
+  readonly server: string;
 
   constructor(options: HttpImageCacheOptions) {
     this.#options = { tries: 4, pauseMs: 1000, idleMs: 20_000, ...options };
+    this.server = hostOf(new URL(options.server));
     mkdirSync(options.dir, { recursive: true, mode: 0o700 });
     for (const name of readdirSync(options.dir)) if (!/^[0-9a-f]{64}$/.test(name)) rmSync(join(options.dir, name), { recursive: true });
   }
@@ -145,10 +147,7 @@ export class HttpImageCache implements ImageCache {
     // The path is joined, never resolved: no command leads to another server.
     const url = new URL(server);
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const request = get(
-      { host: url.hostname.replace(/^\[(.*)\]$/, '$1'), port: url.port || 80, path: encodeURI(file.path), timeout: idleMs },
-      resolve,
-    );
+    const request = get({ host: hostOf(url), port: url.port || 80, path: encodeURI(file.path), timeout: idleMs }, resolve);
     request.once('timeout', () => request.destroy(new Error(`no byte came for ${idleMs / 1000} s`)));
     request.once('error', reject);
     return promise;
@@ -176,6 +175,10 @@ export class HttpImageCache implements ImageCache {
   #path(sha256: string): string {
     return join(this.#options.dir, sha256);
   }
+}
+
+function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[(.*)\]$/, '$1');
 }
 
 class TooLong extends Error {}

@@ -101,6 +101,8 @@ export type FetchedFiles =
   | Failed;
 
 export interface ImageCache {
+  /** The name or address of the server that this host booted from. */
+  readonly server: string;
   /** Fetches what is not there, and checks size and sha256. */
   ensure(files: readonly ImageFile[]): Promise<FetchedFiles>;
 }

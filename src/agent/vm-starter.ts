@@ -29,7 +29,7 @@ export class VmStarter {
     const fetched = await this.#parts.images.ensure(files);
     if (fetched.kind === 'failed') return this.#error(vm, fetched.code, fetched.reason);
     try {
-      return await this.#create(order, checked.write(fetched.paths), mayStart);
+      return await this.#create(order, checked.write(fetched.paths, this.#parts.images.server), mayStart);
     } finally {
       fetched.release();
     }

@@ -7,7 +7,7 @@ import type { TemplateValue } from './template-interpreter.ts';
 import type { TemplateSet } from './template-set.ts';
 import type { TemplateUse } from './template-shelf.ts';
 
-/** The xl.cfg of a VM, with `{file:vmlinuz}` where the host puts the path of what it fetched. */
+/** The xl.cfg of a VM, with `{file:vmlinuz}` where the host puts the path of what it fetched, and `{server}` where it booted from. */
 export type RenderedDomain = { readonly config: string } | { readonly problem: string };
 
 /** Of what the manager sends to an agent. */
@@ -47,7 +47,7 @@ export function domainContext(vm: Vm, environment: VmEnvironment, host: string):
     host: { name: host },
     cards: vm.cards.map(({ mac, bridge, address, gateway }) => ({ mac, bridge, address, ...(gateway !== undefined && { gateway }) })),
     disks: storage.flatMap((each) => (each.kind === 'nfs' ? [] : [diskContext(each)])),
-    ...(nfsRoot !== undefined && { nfsRoot: nfsRoot.source }),
+    ...(nfsRoot !== undefined && { nfsRoot: nfsRoot.source ?? `{server}:/images/${vm.image ?? environment.image}` }),
     kernelArguments: environment.kernelArguments,
     env: guestVariables(parameters),
     parameters,

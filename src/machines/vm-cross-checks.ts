@@ -108,7 +108,7 @@ function checkStorage({ instances, count, storage }: VmEnvironment, report: (pat
   const devices = new Set<string>();
   for (const [index, each] of storage.entries()) {
     const device = each.kind === 'nfs' ? 'the NFS root' : each.device;
-    const key = each.kind === 'nfs' ? 'source' : 'device';
+    const key = each.kind === 'nfs' ? 'kind' : 'device';
     if (devices.has(device)) report(['storage', index, key], `expected one of its own, ${device} stands above already`);
     devices.add(device);
     if (each.kind === 'nfs' || !each.writable || (instances === 'at-most-one' && count.max <= 1)) continue;

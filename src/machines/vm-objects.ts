@@ -7,7 +7,7 @@ type Keys<Kind extends string, Key> = Readonly<Record<Kind, { readonly needs: re
 
 const disk = ['device'] as const;
 const storageKeys: Keys<StorageDocument['kind'], keyof StorageDocument> = {
-  nfs: { needs: ['source'], may: [] },
+  nfs: { needs: [], may: ['source'] },
   file: { needs: ['path', ...disk], may: ['writable'] },
   block: { needs: ['path', ...disk], may: ['writable'] },
   iscsi: { needs: ['portal', 'target', ...disk], may: ['lun', 'writable'] },

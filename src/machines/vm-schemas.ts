@@ -47,7 +47,7 @@ const storageSchema = section('An NFS root or a disk. Which keys it has, `kind` 
   kind: choice('What it is.', ['nfs', 'file', 'block', 'iscsi', 'aoe', 'rbd']),
   source: Type.Optional(
     checked('server:/path', (value) => /^[\w.-]{1,253}:\/[^\s"'\\,{}[\]]{0,512}$/.test(value))(
-      'Of `nfs`: the server and path of the root.',
+      'Of `nfs`: the server and path of the root. Without it, the root of its image, from the server that its host booted from.',
     ),
   ),
   path: Type.Optional(

@@ -78,7 +78,7 @@ const vmOnly = { vm: name };
 
 /** The closed list of what an agent does. Nothing in it is run by a shell. */
 export const agentCommands = {
-  /** `files` are in the image cache before `xl create` runs; `{file:vmlinuz}` in `config` is replaced by where they are. */
+  /** `files` are in the image cache before `xl create` runs; `{file:vmlinuz}` in `config` is replaced by where they are, `{server}` by where they came from. */
   'vm.create': Type.Object({
     vm: name,
     uuid: text(36),

@@ -53,7 +53,7 @@ export interface Surroundings {
   /** Boots that were redeemed by a hello: the newest of each machine, and each new one as soon as it is durable. */
   readonly boots: { newest(machine: string): HostBoot | undefined; subscribe(listener: (boot: HostBoot) => void): () => void };
   readonly images: { resolve(image: string): VmImage };
-  /** The xl.cfg of a VM by its environment's template; `{file:vmlinuz}` stands for what the agent has fetched. */
+  /** The xl.cfg of a VM by its environment's template; `{file:vmlinuz}` stands for what the agent has fetched, `{server}` for where from. */
   renderDomain(vm: Vm, environment: VmEnvironment, host: string): { readonly config: string } | { readonly problem: string };
   /** Told to people, in the order of happening. */
   tell(event: NewEvent): void;

@@ -21,7 +21,8 @@ export interface VmNetwork {
 
 /** What a VM has beside its memory. xl.cfg's template writes it. */
 export type VmStorage =
-  | { readonly kind: 'nfs'; /** `server:/path`: its root. */ readonly source: string }
+  /** `server:/path` is its root; without it, that of its own image, from the server that its host booted from. */
+  | { readonly kind: 'nfs'; readonly source?: string }
   | { readonly kind: 'file' | 'block'; readonly path: string; readonly device: string; readonly writable: boolean }
   | {
       readonly kind: 'iscsi';

@@ -21,14 +21,21 @@ describe("an xl.cfg as virtdom's templates write it", () => {
     const uuid = /uuid = "([^"]+)"/.exec(text)?.[1] ?? '';
     const checked = readDomainConfig(text, { ...expected, name, uuid });
     expect(checked).toMatchObject({ kind: 'config' });
-    const written = checked.kind === 'config' ? checked.write(paths) : '';
+    const written = checked.kind === 'config' ? checked.write(paths, '192.168.0.5') : '';
     expect(written).toContain('kernel = "/flash/k"\nramdisk = "/flash/i"\n');
     expect(written).toContain('bridge=farm');
   });
 
   it('never restarts by xl, a kernel that kexecs included', () => {
     const checked = readDomainConfig(minimal, expected);
-    expect(checked.kind === 'config' && checked.write(paths)).toContain('on_soft_reset = "destroy"');
+    expect(checked.kind === 'config' && checked.write(paths, '192.168.0.5')).toContain('on_soft_reset = "destroy"');
+  });
+
+  it('names the server that this host booted from to the guest, and nowhere else', () => {
+    const nfs = 'extra = "root=/dev/nfs nfsroot={server}:/images/dom0@3,v3,tcp"\nvif = [ "bridge=farm" ]';
+    const checked = readDomainConfig(`${minimal}\n${nfs}`, expected);
+    const written = checked.kind === 'config' ? checked.write(paths, '192.168.0.5') : '';
+    expect(written).toContain('nfsroot=192.168.0.5:/images/dom0@3,v3,tcp');
   });
 });
 

@@ -171,6 +171,7 @@ export class FakeDom0 {
         list: () => Promise.resolve({ bridges: ['xenbr0'], nics: ['eth0'], address: '192.168.0.11' }),
       },
       images: {
+        server: '192.168.0.5',
         ensure: (files) => {
           this.held++;
           const release = (): void => void this.held--;

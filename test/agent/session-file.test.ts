@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseSession, waitForSession } from '../../src/agent/session-file.ts';
@@ -25,7 +25,9 @@ describe('the answer to the hello', () => {
       clock.advance(2000);
     }
     expect(read).toBeUndefined();
-    writeFileSync(file, JSON.stringify(session));
+    // As the hello does it: a reader sees none or all of it.
+    writeFileSync(`${file}.new`, JSON.stringify(session));
+    renameSync(`${file}.new`, file);
     clock.advance(2000);
     await settle();
     clock.advance(2000);

@@ -83,6 +83,12 @@ describe('the shipped domu.xl gives exactly', () => {
   });
 });
 
+it('a VM with an NFS root and no source has the root of its own image, from the server of its host', () => {
+  expect(configOf({ ...worker, storage: [{ kind: 'nfs' }] })).toMatch(
+    /^extra = ".* nfsroot=\{server\}:\/images\/worker(?:@\d+)?,v3,tcp ro /m,
+  );
+});
+
 describe('a disk is written as xl-disk-configuration(5) has it', () => {
   const own = { device: 'xvda', writable: true } as const;
   it.each([

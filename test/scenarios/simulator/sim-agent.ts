@@ -126,7 +126,7 @@ export class SimAgent {
         },
         list: () => Promise.resolve({ bridges: [...this.#bridges], nics: ['eth0'], address: this.#sim.addressOf(machine) }),
       },
-      images: { ensure: async (files) => await process.hear(this.#fetch(files.map(({ path }) => path))) },
+      images: { server: '192.168.0.5', ensure: async (files) => await process.hear(this.#fetch(files.map(({ path }) => path))) },
       properties: this.#source(process),
       record: this.#memory.recordOf(process),
       host: {
