@@ -94,3 +94,17 @@ export function holds(q: string | undefined, ...texts: readonly (string | undefi
   const wanted = q.toLowerCase();
   return texts.some((text) => text !== undefined && text.toLowerCase().includes(wanted));
 }
+
+/** `rack=a3,row` as a query says it: `row` is for any value. @throws ProblemError where one has no name */
+export function labelsOf(query: string): (readonly [string, string | true])[] {
+  return query.split(',').map(labelOf);
+}
+
+function labelOf(label: string): readonly [string, string | true] {
+  const at = label.indexOf('=');
+  const [name, value] = at < 0 ? [label, true as const] : [label.slice(0, at), label.slice(at + 1).trim()];
+  if (name.trim() !== '') return [name.trim(), value];
+  throw new ProblemError('invalid-request', 'A label is written name=value, or name for any value.', {
+    errors: [{ pointer: '?label', detail: 'must be name=value or name, several with commas between' }],
+  });
+}

@@ -1,7 +1,7 @@
 import type { Api } from '../build-api.ts';
 import type { ServicePlane } from '../control-plane.ts';
 import { sendTagged } from '../etag.ts';
-import { holds, naturalKey, pageOfItems, valuesOf } from '../listing.ts';
+import { holds, labelsOf, naturalKey, pageOfItems, valuesOf } from '../listing.ts';
 import { objectName, shape } from '../schemas/fields.ts';
 import { hostDetailSchema, hostPageSchema, hostQuerySchema, hostStates } from '../schemas/host.ts';
 import { managerOf } from './asked.ts';
@@ -29,6 +29,11 @@ export function addHostRoutes(app: Api, plane: ServicePlane): void {
     ({ query }) => {
       const manager = managerOf(plane);
       const states = valuesOf('state', query.state, hostStates);
+      const labels = query.label === undefined ? [] : labelsOf(query.label);
+      const fits = (name: string): boolean => {
+        const own = plane.objects.current.object('Machine', name)?.labels ?? {};
+        return labels.every(([key, value]) => Object.hasOwn(own, key) && (value === true || own[key] === value));
+      };
       const hosts = manager
         .hosts()
         .filter(
@@ -36,6 +41,7 @@ export function addHostRoutes(app: Api, plane: ServicePlane): void {
             (states === undefined || states.includes(state)) &&
             (query.duty === undefined || duty === query.duty) &&
             (query.role === undefined || role === query.role) &&
+            fits(name) &&
             holds(query.q, name, role, reason),
         );
       const page = pageOfItems(hosts, query, ({ name }) => naturalKey(name), {

@@ -3,12 +3,11 @@ import type { Api } from '../build-api.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { checkMatch, sendTagged } from '../etag.ts';
 import { wrongCursor } from '../cursor.ts';
-import { sortOf, valuesOf } from '../listing.ts';
+import { labelsOf, sortOf, valuesOf } from '../listing.ts';
 import { machineSorts } from '../../machines/machine-list.ts';
 import { machineStates } from '../../machines/machine-view.ts';
 import type { MachineQuery, MachineSort } from '../../machines/machine-list.ts';
 import type { ItemResult } from '../../machines/bulk-change.ts';
-import { ProblemError } from '../problems.ts';
 import { actorOf, note } from '../request-context.ts';
 import { objectName, shape } from '../schemas/fields.ts';
 import { machineCreateSchema, machinePageSchema, machinePatchSchema, machineQuerySchema, machineSchema } from '../schemas/machine.ts';
@@ -176,7 +175,7 @@ function machineQuery(query: Static<typeof machineQuerySchema>): MachineQuery {
   const { limit = 50, cursor, total = false, state, profile, role, subnet, label, q, sort } = query;
   const states = valuesOf('state', state, machineStates);
   const { field, falling } = sortOf(sort, machineSorts);
-  const labels = label === undefined ? undefined : labelsOf(label.split(','));
+  const labels = label === undefined ? undefined : Object.fromEntries(labelsOf(label));
   return {
     limit,
     total,
@@ -189,18 +188,4 @@ function machineQuery(query: Static<typeof machineQuerySchema>): MachineQuery {
     ...(subnet !== undefined && { subnet }),
     ...(q !== undefined && { q }),
   };
-}
-
-/** `rack=a3` or `rack` for any value. @throws ProblemError where one has no name */
-function labelsOf(labels: readonly string[]): Readonly<Record<string, string | true>> {
-  return Object.fromEntries(labels.map(labelOf));
-}
-
-function labelOf(label: string): readonly [string, string | true] {
-  const at = label.indexOf('=');
-  const [name, value] = at < 0 ? [label, true as const] : [label.slice(0, at), label.slice(at + 1).trim()];
-  if (name.trim() !== '') return [name.trim(), value];
-  throw new ProblemError('invalid-request', 'A label is written name=value, or name for any value.', {
-    errors: [{ pointer: '?label', detail: 'must be name=value or name, several with commas between' }],
-  });
 }

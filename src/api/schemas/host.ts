@@ -60,6 +60,9 @@ export const hostQuerySchema = shape('Which hosts.', {
   state: optional(text('One state, or several with commas between.', 'suspect,fencing')),
   duty: optional(oneOf('Of this duty.', hostDuties)),
   role: optional(objectName('Of this role.', 'farm')),
+  label: optional(
+    text('Whose machine has this label: `rack=a3`, or `rack` for any value; several with commas between: all must fit.', 'rack=a3'),
+  ),
   q: optional(text('A text that the name, the role or the reason holds.', 'post')),
   sort: optional(text('name, state, role, since, heardAt or freeMib, falling with a dash before it.', 'name')),
 });
