@@ -89,7 +89,7 @@ export interface Stop {
 export interface KeptVm extends Vm {
   /** Of its newest claim; 0 before the first. */
   readonly seq: number;
-  /** The newest claim whose start its agent has answered. */
+  /** The newest claim whose start its agent has answered; where it met a domain of its name, once that one was reported. */
   readonly answeredSeq?: number;
   /** A claim that a migration took: until its domain was seen there, the session of that host says nothing of it. */
   readonly movedSeq?: number;
@@ -156,6 +156,8 @@ export interface Memory {
   readonly short: ReadonlyMap<string, string>;
   /** Records that could not be read, as `vm/gateway-1`: their names are taken. */
   readonly unreadable: ReadonlySet<string>;
+  /** When a VM was last stopped for others that wait for the network that it holds. */
+  readonly madeWayMs?: number;
   /** When placement was last asked for those that wait, and for what. */
   readonly placed: { readonly atMs: number; readonly of: readonly unknown[] };
 }

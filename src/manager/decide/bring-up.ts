@@ -1,7 +1,7 @@
 import { bootBridge } from '../../model/vm-environment.ts';
 import type { Role, RoleNetwork } from '../../model/vm-environment.ts';
 import type { Draft } from '../draft.ts';
-import type { HostEntry, KeptCommand } from '../state.ts';
+import type { HostEntry, KeptCommand, KeptVm } from '../state.ts';
 import { issueCommand, reachable } from './commands.ts';
 import { become } from './hosts.ts';
 
@@ -19,12 +19,15 @@ function bringUp(draft: Draft, entry: HostEntry): void {
   const role = giveRole(draft, entry);
   const current = draft.hosts.get(entry.kept.name);
   if (current === undefined) return;
-  const wanted = new Set(role?.networks.map(networkKey));
   // What stood before goes first: a bridge that has the VLAN of two roles would join them.
-  for (const key of current.kept.networks) if (!wanted.has(key)) takeNetworkDown(draft, current, bridgeOf(key));
-  const [first] = awaitedNetworks(current, role);
-  if (first === undefined) return online(draft, current);
-  if (current.kept.networks.every((key) => bridgeOf(key) !== first.bridge)) bringNetworkUp(draft, current, first);
+  const stale = staleBridges(current, role);
+  for (const bridge of stale) takeNetworkDown(draft, current, bridge);
+  const awaited = awaitedNetworks(current, role);
+  const next = awaited.find(({ bridge }) => !stale.has(bridge));
+  if (next !== undefined) bringNetworkUp(draft, current, next);
+  // A bridge that a guest holds may be held for long: all else goes on meanwhile.
+  const held = awaited.filter(({ bridge }) => stale.has(bridge)).flatMap(({ bridge }) => guestsOn(draft, current.kept.name, bridge));
+  if (awaited.length === 0 || (next === undefined && held.length > 0)) online(draft, current, held);
 }
 
 function giveRole(draft: Draft, { kept }: HostEntry): Role | undefined {
@@ -65,14 +68,14 @@ function bringNetworkUp(draft: Draft, entry: HostEntry, { bridge, vlan, nic }: R
 function takeNetworkDown(draft: Draft, entry: HostEntry, bridge: string): void {
   const { name, networks } = entry.kept;
   if (bridge === bootBridge) return draft.changeHost(name, { networks: networks.filter((key) => bridgeOf(key) !== bridge) });
-  if (isOpen(draft, entry, 'network.down', bridge) || isPausing(draft, entry) || hasGuest(draft, name, bridge)) return;
+  if (isOpen(draft, entry, 'network.down', bridge) || isPausing(draft, entry) || guestsOn(draft, name, bridge).length > 0) return;
   issueCommand(draft, entry, { command: 'network.down', args: { bridge }, reason: 'its role has it no more', author: 'manager' });
 }
 
-function hasGuest(draft: Draft, host: string, bridge: string): boolean {
-  for (const { claims, cards } of draft.vms.values())
-    if (claims.some((claim) => claim.host === host) && cards.some((card) => card.bridge === bridge)) return true;
-  return false;
+function guestsOn(draft: Draft, host: string, bridge: string): readonly KeptVm[] {
+  return [...draft.vms.values()].filter(
+    ({ claims, cards }) => claims.some((claim) => claim.host === host) && cards.some((card) => card.bridge === bridge),
+  );
 }
 
 function isOpen(draft: Draft, { kept }: HostEntry, command: 'network.up' | 'network.down', bridge: string): boolean {
@@ -106,15 +109,38 @@ export function hearNetwork(draft: Draft, command: KeptCommand, problem: string 
   if (kept.state === 'joining') draft.changeHost(kept.name, { reason: what });
 }
 
-function online(draft: Draft, { kept }: HostEntry): void {
+function online(draft: Draft, { kept }: HostEntry, held: readonly KeptVm[]): void {
+  const role = kept.role === undefined ? `it answers, and has no role: ${kept.roleReason}` : `it answers, and has role ${kept.role}`;
+  const names = [...new Set(held.map(({ name }) => name))];
+  const reason = names.length === 0 ? role : `${role}, but for networks that wait until ${names.join(', ')} has left them`;
+  if (kept.state === 'online' && kept.reason !== reason) draft.changeHost(kept.name, { reason });
   if (kept.state !== 'joining') return;
-  const reason = kept.role === undefined ? `it answers, and has no role: ${kept.roleReason}` : `it answers, and has role ${kept.role}`;
   become(draft, kept, 'online', reason);
   draft.tell('host.online', 'info', { reason, role: kept.role ?? null, boot: kept.boot }, kept.name);
 }
 
+/** Bridges that it has as a role had them which it has no more. */
+export function staleBridges({ kept }: HostEntry, role: Role | undefined): ReadonlySet<string> {
+  const wanted = new Set(role?.networks.map(networkKey));
+  return new Set(kept.networks.filter((key) => !wanted.has(key)).map(bridgeOf));
+}
+
+/** Bridges that its agent has been told to take down. */
+function leavingBridges(draft: Draft, { kept }: HostEntry): ReadonlySet<string> {
+  const down = [...draft.open.values()].filter(({ host, command }) => host === kept.name && command === 'network.down');
+  return new Set(down.map(({ args }) => String(args['bridge'])));
+}
+
+/** Bridges that VMs may join now: those that are there, and stay as they are. */
+export function usableBridges(draft: Draft, entry: HostEntry, role: Role | undefined): readonly string[] {
+  const stale = staleBridges(entry, role);
+  const leaving = leavingBridges(draft, entry);
+  const awaited = new Set(awaitedNetworks(entry, role).map(({ bridge }) => bridge));
+  return bridgesOf(entry).filter((bridge) => !stale.has(bridge) && !leaving.has(bridge) && !awaited.has(bridge));
+}
+
 /** Networks of its role that are not up yet. A bridge of that name may be there, with another VLAN. */
-export function awaitedNetworks({ kept }: HostEntry, role: Role | undefined): readonly RoleNetwork[] {
+function awaitedNetworks({ kept }: HostEntry, role: Role | undefined): readonly RoleNetwork[] {
   return (role?.networks ?? []).filter((network) => !kept.networks.includes(networkKey(network)));
 }
 

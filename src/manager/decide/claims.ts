@@ -3,6 +3,7 @@ import type { Draft } from '../draft.ts';
 import type { DomainReport } from '../protocol.ts';
 import type { DomainsSeen, HostEntry, KeptVm } from '../state.ts';
 import { endClaim } from './claim-end.ts';
+import { askAnew } from './commands.ts';
 import { settleMove } from './migration.ts';
 
 /** Ends each claim that is proved to be over, and takes over what agents say of the others. */
@@ -17,7 +18,7 @@ function tendVm(draft: Draft, vm: KeptVm): void {
     if (proof !== undefined && current !== undefined) {
       const failure = neverThere(draft, vm, claim, proof);
       endClaim(draft, current, claim, proof, failure === undefined ? {} : { failure });
-    }
+    } else if (contradictsItself(draft, vm, claim)) askAnew(draft, claim.host);
   }
   const left = draft.vms.get(vm.name);
   if (left === undefined || left.claims.length === 0) return;
@@ -46,18 +47,35 @@ function contestOf(vm: KeptVm, claim: Claim, entry: HostEntry | undefined): Host
   return vm.instances === 'at-most-one' && contested !== undefined && claim.boot < contested.boot ? contested : undefined;
 }
 
-function absentByAgent(draft: Draft, vm: KeptVm, claim: Claim, { kept, link }: HostEntry): DeathProof | undefined {
-  const { seen } = link;
-  if (seen === undefined || !link.agreed || !seen.settled || seen.session !== kept.session || seen.boot !== claim.boot) return undefined;
-  if (seen.domains.has(vm.name) || seen.domains.has(`${vm.name}--incoming`)) return undefined;
-  if (vm.move !== undefined && mayStillMove(draft, vm.move, vm, seen)) return undefined;
+function absentByAgent(draft: Draft, vm: KeptVm, claim: Claim, entry: HostEntry): DeathProof | undefined {
+  const seen = reportWithout(draft, vm, claim, entry);
+  if (seen === undefined) return undefined;
   const proof: DeathProof = { kind: 'agent', session: seen.session };
   const isMoved = vm.movedSeq === claim.seq;
   // Nothing of an earlier session begins here any more; what another host sends here is of that host's sessions.
   if (seen.session > claim.session && !isMoved) return proof;
+  return isAfterAnswers(seen, entry, isMoved) && (isMoved || startIsAnswered(draft, vm, claim)) ? proof : undefined;
+}
+
+function reportWithout(draft: Draft, vm: KeptVm, claim: Claim, { kept, link }: HostEntry): DomainsSeen | undefined {
+  const { seen } = link;
+  if (seen === undefined || !link.agreed || !seen.settled || seen.session !== kept.session || seen.boot !== claim.boot) return undefined;
+  if (seen.domains.has(vm.name) || seen.domains.has(`${vm.name}--incoming`)) return undefined;
+  if (vm.move !== undefined && mayStillMove(draft, vm.move, vm, seen)) return undefined;
+  return seen;
+}
+
+function isAfterAnswers(seen: DomainsSeen, { link }: HostEntry, isMoved: boolean): boolean {
   const doubtMs = link.doubtMs ?? (isMoved ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY);
-  const isAfter = seen.beatMs !== undefined && seen.beatMs > doubtMs;
-  return isAfter && (isMoved || startIsAnswered(draft, vm, claim)) ? proof : undefined;
+  return seen.beatMs !== undefined && seen.beatMs > doubtMs;
+}
+
+/** Its start met a domain of its name, and no report has one: only a session that begins anew says which is true. */
+function contradictsItself(draft: Draft, vm: KeptVm, claim: Claim): boolean {
+  const entry = draft.hosts.get(claim.host);
+  if (entry === undefined || !metAnother(draft, vm, claim)) return false;
+  const seen = reportWithout(draft, vm, claim, entry);
+  return seen !== undefined && seen.session === claim.session && isAfterAnswers(seen, entry, false);
 }
 
 /** The source's agent is at it, or nobody knows: then what the target does not have yet it may have soon. */
@@ -74,7 +92,13 @@ function startIsAnswered(draft: Draft, vm: KeptVm, claim: Claim): boolean {
   for (const open of draft.open.values()) if (open.vm === vm.name && open.starts === true) return false;
   if (vm.answeredSeq === claim.seq) return true;
   const start = claim.command === undefined ? undefined : draft.ended.get(claim.command);
-  return start?.state === 'done' || start?.state === 'failed';
+  return start?.state === 'done' || (start?.state === 'failed' && !metAnother(draft, vm, claim));
+}
+
+/** Something of its name was in the way of its start, and was in no report since. */
+function metAnother(draft: Draft, vm: KeptVm, claim: Claim): boolean {
+  const start = claim.command === undefined ? undefined : draft.ended.get(claim.command);
+  return vm.answeredSeq !== claim.seq && start?.state === 'failed' && start.reason.startsWith('exists: ');
 }
 
 /** A start that its agent knows nothing of, or that left nothing behind, has failed. */
@@ -168,7 +192,7 @@ function seeRunning(draft: Draft, vm: KeptVm, claim: Claim, domain: DomainReport
   if (next.movedSeq === claim.seq) {
     const { movedSeq: _, ...arrived } = next;
     next = { ...arrived, answeredSeq: claim.seq };
-  }
+  } else if (metAnother(draft, next, claim)) next = { ...next, answeredSeq: claim.seq };
   const paused = domain.state === 'paused';
   if ((next.paused === true) !== paused) next = { ...next, paused };
   next = judgeRunning(draft, next);

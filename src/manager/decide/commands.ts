@@ -81,14 +81,19 @@ export function endCommand(draft: Draft, command: KeptCommand, state: CommandSta
   draft.keepEnded({ ...command, args, state, reason, endedMs: draft.now.wallMs, ...(result === undefined ? {} : { result }) });
   const move = command.command === 'vm.migrate' && command.vm !== undefined ? draft.vms.get(command.vm)?.move : undefined;
   if (move?.command === command.id) draft.changeLink(move.to, { doubtMs: draft.now.monoMs });
-  if (state === 'failed' || state === 'expired') {
-    const { id, vm } = command;
-    draft.tell(`command.${state}`, 'warning', { command: command.command, id, ...(vm === undefined ? {} : { vm }), reason }, command.host);
-  }
+  if (state === 'failed' || state === 'expired') tellFailure(draft, command, state, reason);
 }
 
-/** What was read of a console has been handed on by then, and is long. */
-const readConsoleMs = 10_000;
+function tellFailure(draft: Draft, { command, id, vm, host, args }: KeptCommand, state: 'failed' | 'expired', reason: string): void {
+  const kind = `command.${state}`;
+  if (command !== 'image.fetch') return draft.tell(kind, 'warning', { command, id, ...(vm === undefined ? {} : { vm }), reason }, host);
+  // An image that cannot be fetched fails on every host, and is fetched ahead of need only.
+  const image = String(args['image']);
+  draft.tellOnce(`${kind} ${command} ${image}`, 600_000, kind, 'warning', { command, id, image, reason }, host);
+}
+
+/** Of what is forgotten ahead of the rest: a console has been handed on by then, and is long; images are fetched by each host. */
+const shortLivedMs: Readonly<Partial<Record<string, number>>> = { 'vm.console': 10_000, 'image.fetch': 60_000 };
 
 /** Expires, sends again what was not answered, and lets go of the oldest that ended. */
 export function tendCommands(draft: Draft): void {
@@ -97,12 +102,24 @@ export function tendCommands(draft: Draft): void {
   const oldMs = wallMs - draft.world.settings.historyMs;
   let forgotten = 0;
   for (const [id, { command, endedMs = 0 }] of draft.ended)
-    if (command === 'vm.console' && endedMs < wallMs - readConsoleMs) draft.forgetCommand(id);
+    if (endedMs < wallMs - (shortLivedMs[command] ?? Number.POSITIVE_INFINITY)) draft.forgetCommand(id);
+  const needed = neededCommands(draft);
   for (const [id, { endedMs = 0 }] of draft.ended) {
     if (forgotten >= forgottenAtOnce || (draft.ended.size <= keptEnded && endedMs >= oldMs)) break;
+    if (needed.has(id)) continue;
     draft.forgetCommand(id);
     forgotten += 1;
   }
+}
+
+/** How they ended says what may still become of a VM. */
+function neededCommands(draft: Draft): ReadonlySet<string> {
+  const needed = new Set<string>();
+  for (const { state, move, claims } of draft.vms.values()) {
+    if (move !== undefined) needed.add(move.command);
+    if (state !== 'running') for (const { command } of claims) if (command !== undefined) needed.add(command);
+  }
+  return needed;
 }
 
 function tendCommand(draft: Draft, command: KeptCommand, wallMs: number): void {

@@ -1,6 +1,7 @@
-import type { VmEnvironment } from '../../model/vm-environment.ts';
+import type { Role, VmEnvironment } from '../../model/vm-environment.ts';
 import type { Draft } from '../draft.ts';
-import type { KeptVm } from '../state.ts';
+import type { HostEntry, KeptVm } from '../state.ts';
+import { staleBridges } from './bring-up.ts';
 import { holdReason } from './storm.ts';
 import { newVm } from './new-vm.ts';
 import { isHealthy, isPaused, slotOf, wantedCount } from './wanted.ts';
@@ -110,15 +111,22 @@ function isSilent(state: string | undefined): boolean {
   return state === 'suspect' || state === 'fencing';
 }
 
-/** Where it is it may not stay: the host is being emptied, or its role does not have the environment any more. */
+/** Where it is it may not stay: the host is being emptied, or its role does not have the environment or its networks any more. */
 export function isLeaving(draft: Draft, vm: KeptVm): boolean {
   const [claim] = vm.claims;
-  const kept = claim === undefined ? undefined : draft.hosts.get(claim.host)?.kept;
-  if (kept === undefined || isSilent(kept.state)) return false;
+  const entry = claim === undefined ? undefined : draft.hosts.get(claim.host);
+  if (entry === undefined || isSilent(entry.kept.state)) return false;
+  const { kept } = entry;
   if (kept.duty !== 'active') return true;
   if (kept.state !== 'online') return false;
   const role = kept.role === undefined ? undefined : draft.world.objects.roles.get(kept.role);
-  return role?.environments.includes(vm.environment) !== true;
+  return role?.environments.includes(vm.environment) !== true || holdsStaleBridge(vm, entry, role);
+}
+
+/** It is on a network that the role has no more, or has elsewhere. */
+function holdsStaleBridge(vm: KeptVm, entry: HostEntry, role: Role | undefined): boolean {
+  const stale = staleBridges(entry, role);
+  return vm.cards.some(({ bridge }) => stale.has(bridge));
 }
 
 /** Those that leave go when as many others are up: the replacement first, then the stop. */
@@ -129,6 +137,27 @@ function letGo(draft: Draft, environment: VmEnvironment, staying: readonly KeptV
   for (const vm of most.slice(0, Math.max(0, most.length - needed))) {
     leave(draft, vm, `it leaves ${vm.claims[0]?.host ?? 'its host'}, and others are up in its place`);
   }
+  if (needed >= most.length) makeWay(draft, most, staying);
+}
+
+/** A network is taken down and brought up in less. */
+const makeWayMs = 60_000;
+
+/** Where the replacement waits for the very network that one of those holds, that one goes first; one at a time. */
+function makeWay(draft: Draft, leaving: readonly KeptVm[], staying: readonly KeptVm[]): void {
+  const { monoMs, wallMs } = draft.now;
+  if (monoMs < (draft.memory.madeWayMs ?? Number.NEGATIVE_INFINITY) + makeWayMs) return;
+  const hasWaited = ({ name, claims, sinceMs }: KeptVm): boolean =>
+    claims.length === 0 && draft.memory.refusals.has(name) && wallMs - sinceMs >= makeWayMs;
+  if (!staying.some(hasWaited)) return;
+  const holder = leaving.find((vm) => {
+    const entry = draft.hosts.get(vm.claims[0]?.host ?? '');
+    const role = entry?.kept.role === undefined ? undefined : draft.world.objects.roles.get(entry.kept.role);
+    return entry !== undefined && holdsStaleBridge(vm, entry, role);
+  });
+  if (holder === undefined) return;
+  leave(draft, holder, 'it holds a network of its host that is to change, and others wait for that');
+  draft.remember({ madeWayMs: monoMs });
 }
 
 const keepOrder = ['waiting', 'error', 'stopped', 'recovering', 'starting', 'lost', 'stopping', 'migrating', 'running'];

@@ -77,7 +77,7 @@ function tendMove(draft: Draft, vm: KeptVm): boolean {
 function whyLeaving(entry: HostEntry | undefined): string {
   if (entry === undefined) return 'its host is unknown';
   return entry.kept.duty === 'active'
-    ? `the role of ${entry.kept.name} does not have its environment`
+    ? `the role of ${entry.kept.name} does not have its environment or its networks`
     : `${entry.kept.name} is being emptied`;
 }
 

@@ -2,7 +2,7 @@ import { effectiveLabels } from '../roles/host-groups.ts';
 import type { PlacedVm, PlacementHost, WaitingVm } from '../placement/placement.ts';
 import type { Draft } from '../draft.ts';
 import type { HostEntry, KeptVm } from '../state.ts';
-import { awaitedNetworks, bridgesOf } from './bring-up.ts';
+import { usableBridges } from './bring-up.ts';
 import { reachable, rebootingHosts } from './commands.ts';
 
 /** The hosts as placement sees them: each with what it runs, and what it may still be running. */
@@ -13,14 +13,13 @@ export function placementHosts(draft: Draft): PlacementHost[] {
   return Array.from(draft.hosts.values(), (entry): PlacementHost => {
     const { kept, link } = entry;
     const role = kept.role === undefined ? undefined : roles.get(kept.role);
-    const awaited = new Set(awaitedNetworks(entry, role).map(({ bridge }) => bridge));
     const pause = rebooting.has(kept.name) ? 'it is being rebooted' : whyNotPlaced(draft, entry);
     const host = {
       name: kept.name,
       state: pause === undefined ? kept.state : 'joining',
       reason: pause ?? kept.reason,
       duty: kept.duty,
-      bridges: bridgesOf(entry).filter((bridge) => !awaited.has(bridge)),
+      bridges: usableBridges(draft, entry, role),
       role,
       labels: effectiveLabels(machines.get(kept.name) ?? { labels: {} }, role),
       vms: placed.get(kept.name) ?? [],

@@ -10,7 +10,6 @@ const mostAtOnce = 8;
 const settledMs = 20_000;
 const pauseMs = 60_000;
 const pauseMostMs = 1_800_000;
-const mostKept = 64;
 
 type FoundImage = Extract<VmImage, { kind: 'found' }>;
 
@@ -20,7 +19,8 @@ export function tendPrefetch(draft: Draft): void {
   let fetching = 0;
   for (const { host, command } of draft.open.values()) {
     if (command !== 'vm.console') busy.add(host);
-    if (command === 'image.fetch') fetching += 1;
+    const entry = draft.hosts.get(host);
+    if (command === 'image.fetch' && entry !== undefined && reachable(entry)) fetching += 1;
   }
   const rebooting = rebootingHosts(draft);
   for (const [name, entry] of draft.hosts) {
@@ -44,20 +44,24 @@ function isIdle({ now }: Draft, entry: HostEntry): boolean {
 }
 
 /** What matters most comes first. */
-function firstMissing(draft: Draft, { kept, link }: HostEntry): FoundImage | undefined {
+function firstMissing(draft: Draft, entry: HostEntry): FoundImage | undefined {
+  return imagesWanted(draft, entry).find(({ ref }) => {
+    const fetched = entry.link.images?.get(ref);
+    return fetched === undefined || (!fetched.here && draft.now.monoMs >= fetched.nextMs);
+  });
+}
+
+function imagesWanted(draft: Draft, { kept }: HostEntry): readonly FoundImage[] {
   const { roles, environments } = draft.world.objects;
   const names = kept.role === undefined ? [] : (roles.get(kept.role)?.environments ?? []);
   const wanted = names
     .flatMap((name) => environments.get(name) ?? [])
     .filter((each) => !isPaused(each, draft.environments.get(each.name)) && wantedCount(each, draft.environments.get(each.name)).count > 0)
     .toSorted((a, b) => b.priority - a.priority);
-  for (const { image } of wanted) {
+  return wanted.flatMap(({ image }) => {
     const found = draft.world.resolveImage(image);
-    if (found.kind !== 'found') continue;
-    const fetched = link.images?.get(found.ref);
-    if (fetched === undefined || (!fetched.here && draft.now.monoMs >= fetched.nextMs)) return found;
-  }
-  return undefined;
+    return found.kind === 'found' ? [found] : [];
+  });
 }
 
 /** Its agent has answered `image.fetch`, or a start of a VM from an image. */
@@ -67,9 +71,9 @@ export function hearImage(draft: Draft, { host, boot, args }: KeptCommand, faile
   if (entry === undefined || entry.kept.boot !== boot || typeof ref !== 'string') return;
   const attempts = failed ? (entry.link.images?.get(ref)?.attempts ?? 0) + 1 : 0;
   const nextMs = draft.now.monoMs + Math.min(pauseMostMs, pauseMs * 2 ** Math.min(attempts - 1, 10));
-  const others = [...(entry.link.images ?? [])].filter(([each]) => each !== ref);
-  const images = new Map([...others.slice(1 - mostKept), [ref, { here: !failed, attempts, nextMs }] as const]);
-  draft.changeLink(host, { images });
+  const wanted = new Set(imagesWanted(draft, entry).map((image) => image.ref));
+  const others = [...(entry.link.images ?? [])].filter(([each]) => each !== ref && wanted.has(each));
+  draft.changeLink(host, { images: new Map([...others, [ref, { here: !failed, attempts, nextMs }] as const]) });
 }
 
 /** Images that its agent is known to have, by reference. */

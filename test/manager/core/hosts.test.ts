@@ -11,6 +11,16 @@ function roleWith(vlan: number): Role {
   return roleOf({ name: 'farm', environments: ['worker'], networks: [{ bridge: 'guests', vlan }] });
 }
 
+function guest(vlan: number) {
+  return environmentOf({
+    name: 'worker',
+    instances: 'at-least-one',
+    networks: [{ bridge: 'guests', vlan, address: 'dhcp', mac: 'derived' }],
+  });
+}
+
+const spread = { labels: {}, spread: true, apartFrom: [], excludes: [] };
+
 function silent(count: number, of: number, power: readonly string[] = []): Farm {
   const farm = new Farm({ environments: [gateway, worker], power });
   const names = Array.from({ length: of }, (_, index) => `post0${index + 1}`);
@@ -119,32 +129,101 @@ describe('a host', () => {
   });
 
   it('is freed of the networks that its role has no more, and the new VLAN of a bridge comes only after that', () => {
-    const guest = environmentOf({
-      name: 'worker',
-      instances: 'at-least-one',
-      networks: [{ bridge: 'guests', vlan: 7, address: 'dhcp', mac: 'derived' }],
-    });
-    const farm = new Farm({ environments: [guest], roles: [roleWith(7)] });
+    const farm = new Farm({ environments: [guest(7)], roles: [roleWith(7)] });
     farm.start('post01');
     farm.obey();
     farm.settle();
     expect(farm.vms()).toEqual(['worker-1 running post01']);
-    farm.environments = [{ ...guest, networks: [{ bridge: 'guests', vlan: 8, address: 'dhcp', mac: 'derived' }], count: fixed(2) }];
+    farm.environments = [{ ...guest(8), count: fixed(2) }];
     farm.roles = [roleWith(8)];
     farm.changed();
-    farm.beat(6);
+    farm.beat();
+    expect(farm.vms()).toEqual(['worker-1 running post01', 'worker-2 waiting', 'worker-3 waiting']);
+    expect(farm.state.hosts.get('post01')?.kept.reason).toContain('but for networks that wait until worker-1 has left them');
+    farm.beat(10);
     expect(farm.commands()).toEqual([]);
-    expect(farm.vms()).toEqual(['worker-1 running post01', 'worker-2 waiting']);
-    farm.environments = [{ ...guest, networks: [{ bridge: 'guests', vlan: 8, address: 'dhcp', mac: 'derived' }], count: fixed(0) }];
-    farm.changed();
+    farm.beat(4);
+    expect(farm.commands()).toEqual(['vm.shutdown worker-1 post01']);
     farm.obey();
     farm.beat(3);
-    expect(farm.vms()).toEqual([]);
+    expect(farm.vms()).toEqual(['worker-2 waiting', 'worker-3 waiting']);
     expect(farm.commands()).toEqual(['network.down post01']);
     farm.obey();
     expect(farm.open('network.up').args).toEqual({ bridge: 'guests', vlan: 8 });
     farm.obey();
     expect(farm.state.hosts.get('post01')?.kept.networks).toEqual(['guests/8/']);
+    farm.settle();
+    expect(farm.vms()).toEqual(['worker-2 running post01', 'worker-3 running post01']);
+  });
+
+  it('of several is given the new VLAN one after the other, and no VM is stopped before another is up', () => {
+    const farm = new Farm({ environments: [{ ...guest(7), count: fixed(2), constraints: spread }], roles: [roleWith(7)] });
+    farm.start('post01', 'post02', 'post03');
+    farm.obey();
+    farm.settle();
+    farm.beat(4);
+    farm.environments = [{ ...guest(8), count: fixed(2), constraints: spread }];
+    farm.roles = [roleWith(8)];
+    farm.changed();
+    let fewest = 2;
+    for (let beats = 0; beats < 60; beats++) {
+      farm.obey();
+      farm.beat();
+      fewest = Math.min(fewest, farm.vms().filter((vm) => vm.includes(' running ')).length);
+    }
+    expect(fewest).toBe(2);
+    expect([...farm.state.hosts.values()].map(({ kept }) => kept.networks)).toEqual([['guests/8/'], ['guests/8/'], ['guests/8/']]);
+    expect(farm.vms()).toHaveLength(2);
+  });
+
+  it('gets the networks that no guest holds back, and is online after a silence although one is held', () => {
+    const held = environmentOf({ name: 'gateway', networks: [{ bridge: 'guests', vlan: 7, address: 'dhcp', mac: 'derived' }] });
+    const role = { ...roleWith(7), environments: ['gateway'] };
+    const farm = new Farm({ environments: [held], roles: [role] });
+    farm.start('post01');
+    farm.obey();
+    farm.settle();
+    farm.environments = [{ ...held, networks: [{ bridge: 'guests', vlan: 8, address: 'dhcp', mac: 'derived' }] }];
+    farm.roles = [
+      {
+        ...role,
+        networks: [
+          { bridge: 'guests', vlan: 8 },
+          { bridge: 'other', vlan: 9 },
+        ],
+      },
+    ];
+    farm.changed();
+    expect(farm.commands()).toEqual(['network.up post01']);
+    farm.obey();
+    expect(farm.state.hosts.get('post01')?.kept.networks).toEqual(['guests/7/', 'other/9/']);
+    farm.silence('post01');
+    farm.beat(5);
+    expect(farm.stateOf('post01')).toBe('suspect');
+    farm.answersAgain('post01');
+    farm.beat(2);
+    expect(farm.stateOf('post01')).toBe('online');
+    expect(farm.vms()).toEqual(['gateway-1 running post01']);
+    expect(farm.vm('gateway-1').reason).toContain('has no other place');
+  });
+
+  it('starts no VM on a bridge that is being taken down', () => {
+    const farm = new Farm({ environments: [{ ...guest(7), count: fixed(0) }], roles: [roleWith(7)] });
+    farm.start('post01');
+    farm.obey();
+    farm.roles = [{ ...roleWith(7), networks: [] }];
+    farm.changed();
+    expect(farm.commands()).toEqual(['network.down post01']);
+    farm.roles = [roleWith(7)];
+    farm.environments = [guest(7)];
+    farm.changed();
+    farm.beat(2);
+    expect(farm.vms()).toEqual(['worker-1 waiting']);
+    farm.obey();
+    expect(farm.commands()).toEqual(['network.up post01']);
+    farm.obey();
+    farm.settle();
+    expect(farm.vms()).toEqual(['worker-1 running post01']);
   });
 
   it('is suspect after 15 s without an answer to a beat, and online when it answers again', () => {
