@@ -1,11 +1,12 @@
 import type { BusMessage, BusSubscription } from '../bus/bus.ts';
 import type { Timer } from '../clock.ts';
 import { DropLog } from '../log.ts';
-import { protocolVersion, topics } from '../manager/protocol.ts';
+import { maxDomains, protocolVersion, topics } from '../manager/protocol.ts';
 import type { DomainReport, ManagerMessage, ManagerMessageOf, Presence as PresenceMessage } from '../manager/protocol.ts';
 import { CommandDesk } from './command-desk.ts';
 import type { Command } from './command-desk.ts';
 import { DomainWatch } from './domain-watch.ts';
+import type { WatchedDomain } from './domain-watch.ts';
 import { GroupEars } from './group-ears.ts';
 import { HostCommands } from './host-commands.ts';
 import { HostFacts } from './host-facts.ts';
@@ -24,7 +25,6 @@ import { VmStarter } from './vm-starter.ts';
 const announceMs = 15_000;
 /** Refusals of malformed messages: more of them in this time are only counted. */
 const refusals = { count: 20, windowMs: 10_000 };
-const maxDomains = 512;
 
 /** The agent of one Dom0, from its start until it is closed. It does what managers ask, and says what there is. */
 export class Agent {
@@ -44,6 +44,7 @@ export class Agent {
   #endState: (() => void) | undefined;
   #announce: Timer | undefined;
   #ruledSince: string | undefined;
+  #isCut = false;
   #closed = false;
 
   /** Resolves when it listens, or would if the bus were connected. */
@@ -225,6 +226,7 @@ export class Agent {
 
   #report(reply: string, action: string, nonce?: string): void {
     if (this.#closed) return;
+    const { told, whole } = this.#told();
     const facts = action === 'session' ? this.#facts.all() : this.#facts.news();
     this.#speaker.say({
       kind: 'CONTROLVAL',
@@ -233,8 +235,8 @@ export class Agent {
       boot: this.#ruling.boot,
       session: this.#ruling.session,
       ...(nonce !== undefined && { nonce }),
-      domains: this.#domains(),
-      settled: this.#watch.sure && !this.#desk.isUnsettled,
+      domains: told.map((domain) => this.#domainReport(domain)),
+      settled: whole && this.#watch.sure && !this.#desk.isUnsettled,
       busy: [...this.#desk.busy],
       ...(facts !== undefined && { facts }),
     });
@@ -257,23 +259,35 @@ export class Agent {
     this.#report(this.#parts.newId(), 'change');
   }
 
-  #domains(): DomainReport[] {
-    const reports: DomainReport[] = [];
-    for (const domain of this.#watch.domains.slice(0, maxDomains)) {
-      const vm = this.#book.of(domain);
-      const starting = this.#desk.isMaking(domain.name) && (domain.state === 'running' || domain.state === 'paused');
-      reports.push({
-        name: domain.name.slice(0, 128),
-        uuid: domain.uuid,
-        domid: domain.domid,
-        state: domain.missingMs !== undefined ? 'missing' : starting ? 'starting' : domain.state,
-        memoryMib: domain.memoryMib,
-        vcpus: domain.vcpus,
-        ...(vm !== undefined && { claim: vm.claim }),
-        ...(vm?.ready !== undefined && { ready: vm.ready }),
-      });
-    }
-    return reports;
+  /** More than a message holds are cut, and then no absence is proved. Ours come first: others cannot push them out. */
+  #told(): { readonly told: readonly WatchedDomain[]; readonly whole: boolean } {
+    const all = this.#watch.domains;
+    const whole = all.length <= maxDomains;
+    if (!whole && !this.#isCut)
+      this.#parts.log.warn(
+        { domains: all.length, told: maxDomains },
+        'there are more domains here than are told: until some are gone, managers take none for gone that they are not told of',
+      );
+    this.#isCut = !whole;
+    if (whole) return { told: all, whole };
+    const isOurs = (domain: WatchedDomain): boolean => this.#book.of(domain) !== undefined;
+    const [ours, others] = [all.filter(isOurs), all.filter((domain) => !isOurs(domain))];
+    return { told: [...ours, ...others].slice(0, maxDomains), whole };
+  }
+
+  #domainReport(domain: WatchedDomain): DomainReport {
+    const vm = this.#book.of(domain);
+    const starting = this.#desk.isMaking(domain.name) && (domain.state === 'running' || domain.state === 'paused');
+    return {
+      name: domain.name.slice(0, 128),
+      uuid: domain.uuid,
+      domid: domain.domid,
+      state: domain.missingMs !== undefined ? 'missing' : starting ? 'starting' : domain.state,
+      memoryMib: domain.memoryMib,
+      vcpus: domain.vcpus,
+      ...(vm !== undefined && { claim: vm.claim }),
+      ...(vm?.ready !== undefined && { ready: vm.ready }),
+    };
   }
 
   #askReady(): void {

@@ -172,10 +172,16 @@ export const domainReport = Type.Object({
 });
 export type DomainReport = Static<typeof domainReport>;
 
+/** A longer list is cut, those that the agent itself has started first: then what is not in it may be there all the same. */
+export const maxDomains = 512;
+
 /** Everything about its domains, whole, so that one message is enough. */
 const domains = {
-  domains: Type.Array(domainReport, { maxItems: 512 }),
-  /** Two looks 5 s apart have been made in this session, nothing is being started, and nothing of an earlier session will be. */
+  domains: Type.Array(domainReport, { maxItems: maxDomains }),
+  /**
+   * The list is whole, two looks 5 s apart have been made in this session, nothing is being started, and nothing of an earlier session
+   * will be.
+   */
   settled: Type.Boolean(),
   /** Commands that are being done now. */
   busy: Type.Array(id, { maxItems: 64 }),

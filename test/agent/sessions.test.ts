@@ -50,6 +50,25 @@ describe('an agent and its managers', () => {
     expect(dom0.report).toMatchObject({ settled: true });
   });
 
+  it('tells at most 512 domains, its own first, and then is not settled: what is not told may be there', async () => {
+    const dom0 = await FakeDom0.start();
+    for (let number = 1; number <= 512; number++) dom0.xen.add(`other-${number}`, { uuid: `uuid-${number}` });
+    await dom0.ready();
+    expect([dom0.report.settled, dom0.report.domains.length]).toEqual([true, 512]);
+    await dom0.execute('x', 'vm.create', createArgs('worker-1'));
+    await dom0.pass(11_000);
+    await dom0.beat('n2');
+    expect([dom0.report.settled, dom0.report.domains.length]).toEqual([false, 512]);
+    expect(dom0.report.domains[0]).toMatchObject({ name: 'worker-1', claim: 5 });
+    await dom0.pass(60_000);
+    const warnings = dom0.log.lines.filter(({ message }) => message.startsWith('there are more domains here than are told'));
+    expect(warnings).toMatchObject([{ level: 'warn', fields: { domains: 513, told: 512 } }]);
+    dom0.xen.remove('other-512');
+    await dom0.pass(11_000);
+    await dom0.beat('n3');
+    expect([dom0.report.settled, dom0.report.domains.length]).toEqual([true, 512]);
+  });
+
   it('refuses a lower session and another boot', async () => {
     const dom0 = await FakeDom0.start();
     await dom0.session(7);

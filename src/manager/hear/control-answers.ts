@@ -1,5 +1,6 @@
 import { askAnew } from '../decide/commands.ts';
 import type { Draft } from '../draft.ts';
+import { maxDomains } from '../protocol.ts';
 import type { AgentMessageOf } from '../protocol.ts';
 import type { DomainsSeen, HostEntry } from '../state.ts';
 
@@ -90,7 +91,8 @@ function seenOf(message: AgentMessageOf<'CONTROLVAL'>, beatMs: number | undefine
   return {
     boot: message.boot,
     session: message.session,
-    settled: message.settled,
+    // A full list may be a cut one, whatever its agent says: agents of older images did not know.
+    settled: message.settled && message.domains.length < maxDomains,
     ...(beatMs === undefined ? {} : { beatMs }),
     domains: new Map(message.domains.map((domain) => [domain.name, domain])),
     busy: new Set(message.busy),

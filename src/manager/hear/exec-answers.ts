@@ -35,7 +35,8 @@ export function hearExecErr(draft: Draft, entry: HostEntry, message: AgentMessag
   if (!isFinal(message, command)) return 'nothing-new';
   doubt(draft, entry);
   endCommand(draft, command, message.code === 'cancelled' ? 'cancelled' : 'failed', `${message.code}: ${message.reason}`);
-  noteAnswer(draft, command);
+  // Its agent saw a domain of that name: until it reports one as well, what it does not report may be there all the same.
+  if (message.code !== 'exists') noteAnswer(draft, command);
   if (message.domain === 'absent') wordOfAbsence(draft, entry, command, message);
   return 'news';
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { confirmDead } from '../../../src/manager/ask/about-hosts.ts';
-import { Farm, environmentOf, fixed } from './farm.ts';
+import { stopVm } from '../../../src/manager/ask/about-vms.ts';
+import { Farm, domainOf, environmentOf, fixed } from './farm.ts';
 
 const gateway = environmentOf({ name: 'gateway' });
 
@@ -112,6 +113,67 @@ describe('a claim', () => {
     Object.assign(post01 ?? {}, { domains: [], settled: false });
     farm.beat(10);
     expect(farm.vms()).toEqual(['gateway-1 running post01']);
+  });
+
+  it('does not end by a full list, which may be a cut one: a 513th domain is not in it', () => {
+    const farm = running();
+    const post01 = farm.hosts.get('post01');
+    const others = Array.from({ length: 512 }, (_, number) => domainOf(`other-${number}`));
+    Object.assign(post01 ?? {}, { domains: others });
+    farm.beat(4);
+    farm.join('post01');
+    farm.beat(4);
+    expect(farm.vms()).toEqual(['gateway-1 running post01']);
+    Object.assign(post01 ?? {}, { domains: others.slice(1) });
+    farm.beat();
+    expect(farm.vm('gateway-1').claims).toMatchObject([{ seq: 2 }]);
+  });
+
+  const met = { code: 'exists', reason: 'there is a domain gateway-1 (9) with its name already', domain: 'present' } as const;
+
+  it('does not end in its session where its start met a domain of its name and no report has one, but in the next', () => {
+    const farm = new Farm({ environments: [gateway] });
+    farm.start('post01');
+    farm.wait(1000);
+    farm.refuse(farm.open('vm.create'), met);
+    farm.beat();
+    farm.wait(2000);
+    expect(farm.vms()).toEqual(['gateway-1 starting post01']);
+    expect(farm.session('post01')).toBe(2);
+    farm.say('post01', { session: 1 });
+    farm.wait(2000);
+    expect(farm.vms()).toEqual(['gateway-1 starting post01']);
+    farm.say('post01', { action: 'session', settled: false }, false);
+    farm.beat();
+    expect(farm.told('vm.failed').map(({ detail }) => [detail['reason'], detail['proof']])).toEqual([
+      [`exists: ${met.reason}`, 'the agent of post01 says in session 2 that there is no such domain'],
+    ]);
+    expect(farm.vm('gateway-1').claims).toMatchObject([{ seq: 2, session: 2 }]);
+  });
+
+  it('ends in its session where its start met a domain of its name that was reported, and is gone since', () => {
+    const farm = new Farm({ environments: [gateway] });
+    farm.start('post01');
+    farm.wait(1000);
+    const post01 = farm.hosts.get('post01');
+    Object.assign(post01 ?? {}, { domains: [domainOf('gateway-1')] });
+    farm.refuse(farm.open('vm.create'), met);
+    farm.beat(2);
+    expect(farm.vms()).toEqual(['gateway-1 running post01']);
+    Object.assign(post01 ?? {}, { domains: [] });
+    farm.beat();
+    expect(farm.session('post01')).toBe(1);
+    expect(farm.vm('gateway-1').claims).toMatchObject([{ seq: 2 }]);
+  });
+
+  it('ends in its session by the answer to a destroy where its start met a domain of its name that no report has', () => {
+    const farm = new Farm({ environments: [gateway] });
+    farm.start('post01');
+    farm.wait(1000);
+    farm.refuse(farm.open('vm.create'), met);
+    farm.ask((draft) => stopVm('gateway-1', 'destroy')(draft, { author: 'anna' }));
+    farm.refuse(farm.open('vm.destroy'), { code: 'no-such-domain' });
+    expect(farm.told('vm.stopped')).toHaveLength(1);
   });
 
   it('does not end by a report that was under way while its domain was made', () => {
