@@ -14,6 +14,7 @@ import { Manager } from './manager/manager.ts';
 import type { PowerControl } from './manager/surroundings.ts';
 import type { Mac } from './model/mac.ts';
 import type { Vm } from './model/vm.ts';
+import { OwnLinks } from './service/own-links.ts';
 import type { Store } from './store/store.ts';
 
 export interface ManagerServiceParts {
@@ -75,6 +76,7 @@ export async function startManagerService(parts: ManagerServiceParts): Promise<{
         subscribe: (listener) => objects.subscribe(listener),
       },
       boots: { newest: (machine) => boots.newest(machine), subscribe: (listener) => boots.subscribe(listener) },
+      network: new OwnLinks(clock),
       images: { resolve: (image) => resolveVmImage(images, image) },
       renderDomain: (vm, environment, host) => renderDomain(templates.current, vm, environment, host),
       tell: say,

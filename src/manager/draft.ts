@@ -168,6 +168,10 @@ export class Draft {
     this.#memory = { ...this.#memory, ...change };
   }
 
+  replaceMemory(memory: Memory): void {
+    this.#memory = memory;
+  }
+
   send(sending: Sending): void {
     this.sendings.push(sending);
   }

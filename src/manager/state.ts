@@ -147,6 +147,8 @@ export interface ManagerState {
 /** What may be forgotten: it only spares repetition. */
 export interface Memory {
   readonly bus: { readonly connected: boolean; readonly reason: string; readonly sinceMs: number };
+  /** This server has lost its own way to a host that is silent. */
+  readonly cut?: { readonly reason: string; readonly sinceMs: number };
   /** Until then the manager itself is to blame for silence. */
   readonly stalledUntilMs: number;
   /** What was told once already, by its key: until when it is not told again. */

@@ -53,6 +53,8 @@ export interface Surroundings {
   /** Boots that were redeemed by a hello: the newest of each machine, and each new one as soon as it is durable. */
   readonly boots: { newest(machine: string): HostBoot | undefined; subscribe(listener: (boot: HostBoot) => void): () => void };
   readonly images: { resolve(image: string): VmImage };
+  /** What keeps this server itself from an address, such as a NIC without carrier; without it nothing is known of that. */
+  readonly network?: { problemTo(address: string): string | undefined };
   /** The xl.cfg of a VM by its environment's template; `{file:vmlinuz}` stands for what the agent has fetched, `{server}` for where from. */
   renderDomain(vm: Vm, environment: VmEnvironment, host: string): { readonly config: string } | { readonly problem: string };
   /** Told to people, in the order of happening. */

@@ -16,6 +16,8 @@ export interface World {
   resolveImage(image: string): VmImage;
   renderDomain(vm: Vm, environment: VmEnvironment, host: string): { readonly config: string } | { readonly problem: string };
   hasPower(machine: string): boolean;
+  /** What is wrong with this server's own way to a host; `undefined` where nothing is known to be. */
+  pathProblem(machine: string): string | undefined;
   roleOf(
     machine: Machine,
     assigned: { readonly role: string; readonly by: string } | undefined,

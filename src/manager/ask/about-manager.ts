@@ -33,7 +33,9 @@ export const hold =
     if (reason !== undefined) {
       draft.keepGuard({ ...draft.guard, operator: { reason, author, sinceMs: draft.now.wallMs } });
       draft.tell('manager.hold', 'warning', { reason: `${reason} (${author}): nothing is fenced, given up or recovered`, by: 'operator' });
-      return { kind: 'done', view };
+      const fenced = [...draft.hosts.values()].filter(({ link }) => link.fence?.asking === true).map(({ kept }) => kept.name);
+      const notes = fenced.length === 0 ? [] : [`power is being switched already, and that goes on: ${fenced.join(', ')}`];
+      return { kind: 'done', view, notes };
     }
     if (operator === undefined && storm === undefined) return refused('there is no hold that could be taken back');
     draft.tell('manager.released', 'warning', { reason: `${author} took the hold back`, by: 'operator' });

@@ -11,7 +11,8 @@ export function holdReason(
   const { operator, storm } = draft.guard;
   if (operator !== undefined) return { reason: `${operator.reason} (${operator.author})`, sinceMs: operator.sinceMs, by: 'operator' };
   if (storm !== undefined) return { reason: storm.reason, sinceMs: storm.sinceMs, by: 'storm-guard' };
-  const { bus, stalledUntilMs } = draft.memory;
+  const { bus, cut, stalledUntilMs } = draft.memory;
+  if (cut !== undefined) return { ...cut, by: 'storm-guard' };
   if (!bus.connected) return { reason: `this manager is not on the bus: ${bus.reason}`, sinceMs: bus.sinceMs, by: 'storm-guard' };
   if (draft.now.monoMs < stalledUntilMs) {
     return { reason: 'this manager stood still for a while: who is silent is not known yet', sinceMs: draft.now.wallMs, by: 'storm-guard' };
@@ -21,6 +22,7 @@ export function holdReason(
 
 /** Many hosts that fall silent together say more of the network, or of the manager, than of themselves. */
 export function tendStorm(draft: Draft): void {
+  tendOwnNetwork(draft);
   const { stormShare } = draft.world.settings;
   const suspects: string[] = [];
   const silent: string[] = [];
@@ -47,6 +49,30 @@ export function tendStorm(draft: Draft): void {
   const hosts = [...new Set([...storm.hosts, ...silent])].filter((name) => suspects.includes(name) || silent.includes(name));
   if (hosts.length <= allowed(stormShare, storm.base)) return end(draft, hosts);
   if (hosts.join(' ') !== storm.hosts.join(' ')) draft.keepGuard({ ...draft.guard, storm: { ...storm, hosts } });
+}
+
+/** Hosts that this server is cut off from are silent for it alone. */
+function tendOwnNetwork(draft: Draft): void {
+  const { cut, ...memory } = draft.memory;
+  const reason = ownFault(draft);
+  if (reason === cut?.reason) return;
+  if (reason === undefined) {
+    draft.replaceMemory(memory);
+    return draft.tell('manager.released', 'info', { reason: 'this server reaches its hosts again', by: 'storm-guard' });
+  }
+  draft.remember({ cut: { reason, sinceMs: cut?.sinceMs ?? draft.now.wallMs } });
+  if (cut === undefined)
+    draft.tell('manager.hold', 'error', { reason: `${reason}: nothing is fenced, given up or recovered`, by: 'storm-guard' });
+}
+
+function ownFault(draft: Draft): string | undefined {
+  for (const [name, { kept }] of draft.hosts) {
+    const isSilent = kept.state === 'suspect' || kept.state === 'fencing';
+    const counted = kept.state === 'online' || kept.state === 'joining';
+    const problem = isSilent || (counted && nearlySilent(draft, name)) ? draft.world.pathProblem(name) : undefined;
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
 }
 
 const allowed = (share: number, base: number): number => Math.max(1, share * base);

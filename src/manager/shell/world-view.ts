@@ -39,7 +39,7 @@ export class WorldView {
   }
 
   at(now: Now): World {
-    const { name, boots, images, power } = this.#surroundings;
+    const { name, boots, images, network, power } = this.#surroundings;
     return {
       manager: name,
       now,
@@ -49,6 +49,10 @@ export class WorldView {
       resolveImage: (image) => images.resolve(image),
       renderDomain: (vm, environment, host) => this.#surroundings.renderDomain(vm, environment, host),
       hasPower: (machine) => power.has(machine),
+      pathProblem: (machine) => {
+        const address = boots.newest(machine)?.address;
+        return address === undefined ? undefined : network?.problemTo(address);
+      },
       roleOf: (machine, assigned, current) => this.#roleOf(machine, assigned, current, now.monoMs),
       newId: () => this.#surroundings.newId(),
     };

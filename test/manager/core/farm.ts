@@ -67,6 +67,7 @@ export class Farm {
   machines: Machine[] = [];
   missingImages = new Set<string>();
   renderProblem: string | undefined;
+  pathProblem: string | undefined;
   readonly settings: ManagerSettings;
   readonly power: ReadonlySet<string>;
   readonly events: NewEvent[] = [];
@@ -105,6 +106,7 @@ export class Farm {
           : { kind: 'found', ref: `${image}@1`, files: [] },
       renderDomain: (vm) => (this.renderProblem === undefined ? { config: `name = "${vm.name}"` } : { problem: this.renderProblem }),
       hasPower: (machine) => this.power.has(machine),
+      pathProblem: () => this.pathProblem,
       roleOf: (machine, assigned) => {
         const role = machine.role ?? assigned?.role ?? 'farm';
         return this.roles.some(({ name }) => name === role) ? { role, reason: 'the test says so' } : { reason: `there is no Role ${role}` };

@@ -417,6 +417,31 @@ describe('an agent that comes and goes', () => {
 });
 
 describe('a hold', () => {
+  it('that begins while a host is being switched off says so', () => {
+    const farm = fencing();
+    const ask = () => farm.ask((draft) => hold('moving racks', () => undefined)(draft, { author: 'anna' }));
+    expect(ask()).toMatchObject({ notes: ['power is being switched already, and that goes on: post01'] });
+  });
+
+  it('begins where this server itself is cut off from a silent host, and ends when it reaches it again', () => {
+    const farm = new Farm({ environments: [gateway, worker], power: ['post01'] });
+    farm.start('post01', 'post02');
+    farm.settle();
+    const before = farm.vms();
+    farm.silence('post01');
+    farm.pathProblem = 'eth1 is down';
+    farm.beat(20);
+    expect(farm.vms().filter((vm) => !before.includes(vm))).toEqual(['gateway-1 lost post01', 'worker-2 lost post01']);
+    expect(farm.powerAsks).toEqual([]);
+    expect(farm.told('manager.hold').map(({ detail }) => detail['reason'])).toEqual([
+      'eth1 is down: nothing is fenced, given up or recovered',
+    ]);
+    farm.pathProblem = undefined;
+    farm.beat(3);
+    expect(farm.told('manager.released')).toHaveLength(1);
+    expect(farm.powerAsks).toMatchObject([{ host: 'post01', action: 'fence' }]);
+  });
+
   it('recovers nothing either that had no place when it began', () => {
     const farm = fencing();
     farm.ask((draft) => setDuty('post02', 'draining')(draft, { author: 'anna' }));

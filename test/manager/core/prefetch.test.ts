@@ -91,4 +91,43 @@ describe('the images of a role', () => {
     farm.boot('post01');
     expect(images(farm, 'post01')).toEqual([]);
   });
+
+  it('are fetched once each, however many a role has', () => {
+    const many = Array.from({ length: 70 }, (_, index) => ({ ...worker, name: `kind${index}`, image: `kind${index}`, memoryMib: 100_000 }));
+    const farm = new Farm({ environments: many });
+    farm.start('post01');
+    farm.beat(4);
+    let fetched = 0;
+    for (let turns = 0; turns < 100; turns++) {
+      fetched += farm.fetches().length;
+      farm.obey();
+      farm.beat();
+    }
+    expect(fetched).toBe(70);
+    expect(images(farm, 'post01')).toHaveLength(70);
+  });
+
+  it('do not wait for hosts that fell silent while they fetched', () => {
+    const farm = new Farm({ environments: [{ ...worker, memoryMib: 100_000 }] });
+    farm.start(...Array.from({ length: 40 }, (_, index) => `post${String(index + 1).padStart(2, '0')}`));
+    farm.beat(4);
+    for (const fetch of farm.fetches()) farm.silence(fetch.replace('worker@1 ', ''));
+    farm.beat(5);
+    expect(farm.fetches()).toHaveLength(16);
+  });
+
+  it('leave no history that would push out what matters, and one that fails everywhere is told once', () => {
+    const farm = new Farm({ environments: [{ ...worker, memoryMib: 100_000 }] });
+    farm.start('post01', 'post02', 'post03');
+    farm.beat(4);
+    farm.obey();
+    farm.beat(11);
+    expect(farm.state.ended.size).toBe(3);
+    farm.beat(2);
+    expect(farm.state.ended.size).toBe(0);
+    farm.environments = [{ ...worker, image: 'other', memoryMib: 100_000 }];
+    farm.changed();
+    for (const command of farm.state.open.values()) farm.refuse(command, { code: 'checksum', reason: 'it is wrong' });
+    expect(farm.told('command.failed')).toHaveLength(1);
+  });
 });
