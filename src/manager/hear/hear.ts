@@ -12,7 +12,8 @@ import { hearPresence } from './presence.ts';
 
 type Answer = Extract<AgentMessage, { kind: 'EXECVAL' | 'EXECERR' }>;
 
-const refusedEveryMs = 60_000;
+/** A little less than a minute, in which the way from the agents says such things once: what it says is told. */
+const refusedEveryMs = 50_000;
 
 /** Takes one thing that was heard into the draft. @returns whether it is worth deciding anew at once. */
 export function hear(draft: Draft, input: Input): Heard {

@@ -13,6 +13,8 @@ export type Input =
       readonly wallMs: number;
       /** When the beat that it answers was published; none where it answers no beat of ours that is fresh. */
       readonly beatMs?: number;
+      /** As it came. */
+      readonly bytes?: number;
     }
   | { readonly kind: 'refused'; readonly host: string; readonly reason: string; readonly flood: boolean }
   /** Boots, objects or time: there is something to be decided. */

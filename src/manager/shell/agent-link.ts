@@ -7,12 +7,15 @@ import { decodeAgentMessage, decodePresence } from '../hear/decode.ts';
 import type { Input } from '../hear/input.ts';
 import { topics } from '../protocol.ts';
 import type { ManagerMessage, Presence } from '../protocol.ts';
+import type { DropCount } from './drop-count.ts';
 
 /** Of one agent, messages a second, and how many may come at once. */
 const rate = 200;
 const burst = 1000;
 const keptBeats = 4;
 const mostAgents = 4096;
+/** What one agent does against the rules is said, and then not again for so long. */
+const refusedAgainMs = 60_000;
 
 interface Bucket {
   tokens: number;
@@ -27,20 +30,23 @@ export class AgentLink {
   readonly #take: (input: Input) => void;
   readonly #failed: (command: string, reason: string) => void;
   readonly #subscriptions: BusSubscription[] = [];
+  readonly #drops: DropCount;
   readonly #buckets = new Map<string, Bucket>();
+  readonly #refusedMs = new Map<string, number>();
   readonly #beats = new Map<string, number>();
   /** The newest of each, kept also while another manager leads. */
   readonly presences = new Map<string, Presence>();
   #closed = false;
 
   constructor(
-    parts: { readonly bus: Bus; readonly clock: Clock; readonly log: Log },
+    parts: { readonly bus: Bus; readonly clock: Clock; readonly log: Log; readonly drops: DropCount },
     take: (input: Input) => void,
     failed: (command: string, reason: string) => void,
   ) {
     this.#bus = parts.bus;
     this.#clock = parts.clock;
     this.#log = parts.log;
+    this.#drops = parts.drops;
     this.#take = take;
     this.#failed = failed;
   }
@@ -106,26 +112,31 @@ export class AgentLink {
     const host = topics.machineOf(message.topic);
     if (host === undefined || message.payload.byteLength === 0) return;
     const decoded = decodePresence(message.payload);
-    if (decoded.kind === 'refused') {
-      this.#take({ kind: 'refused', host, reason: decoded.reason, flood: false });
-      return;
+    if (decoded.kind === 'refused') return this.#refuse(host, decoded.reason, false);
+    if (this.#keepPresence(host, decoded.message)) this.#take({ kind: 'presence', host, presence: decoded.message });
+    else this.#drops.add(host);
+  }
+
+  /** Names of agents that are gone make room for those that are here. */
+  #keepPresence(host: string, presence: Presence): boolean {
+    if (this.presences.size >= mostAgents && !this.presences.has(host)) {
+      const gone = presence.state === 'here' ? this.presences.entries().find(([, { state }]) => state !== 'here') : undefined;
+      if (gone === undefined) return false;
+      this.presences.delete(gone[0]);
     }
-    if (this.presences.size < mostAgents || this.presences.has(host)) this.presences.set(host, decoded.message);
-    this.#take({ kind: 'presence', host, presence: decoded.message });
+    this.presences.set(host, presence);
+    return true;
   }
 
   #hearMessage(message: BusMessage): void {
     const host = topics.machineOf(message.topic);
     if (host === undefined) return;
     if (!this.#mayPass(host)) {
-      this.#take({ kind: 'refused', host, reason: `more than ${rate} messages a second: what is above is dropped`, flood: true });
-      return;
+      this.#drops.add(host);
+      return this.#refuse(host, `more than ${rate} messages a second: what is above is dropped`, true);
     }
     const decoded = decodeAgentMessage(message.payload);
-    if (decoded.kind === 'refused') {
-      this.#take({ kind: 'refused', host, reason: decoded.reason, flood: false });
-      return;
-    }
+    if (decoded.kind === 'refused') return this.#refuse(host, decoded.reason, false);
     const heard = decoded.message;
     const beatMs = heard.kind === 'CONTROLVAL' && heard.nonce !== undefined ? this.#beats.get(heard.nonce) : undefined;
     this.#take({
@@ -134,8 +145,18 @@ export class AgentLink {
       message: heard,
       atMs: this.#clock.monotonic(),
       wallMs: this.#clock.now(),
+      bytes: message.payload.byteLength,
       ...(beatMs === undefined ? {} : { beatMs }),
     });
+  }
+
+  #refuse(host: string, reason: string, flood: boolean): void {
+    const nowMs = this.#clock.monotonic();
+    const key = `${flood ? 'flood' : 'refused'} ${host}`;
+    if (nowMs - (this.#refusedMs.get(key) ?? Number.NEGATIVE_INFINITY) < refusedAgainMs) return;
+    if (this.#refusedMs.size >= 2 * mostAgents) this.#refusedMs.clear();
+    this.#refusedMs.set(key, nowMs);
+    this.#take({ kind: 'refused', host, reason, flood });
   }
 
   #mayPass(host: string): boolean {

@@ -13,6 +13,8 @@ import type { Surroundings } from '../surroundings.ts';
 import { takeTurn } from '../turn.ts';
 import type { World } from '../world.ts';
 import { AgentLink } from './agent-link.ts';
+import { DropCount } from './drop-count.ts';
+import { Inbox } from './inbox.ts';
 import { ManagerRing } from './manager-ring.ts';
 import { askPower } from './power-hands.ts';
 import { RecordKeeper } from './record-keeper.ts';
@@ -22,7 +24,6 @@ import type { WorldView } from './world-view.ts';
 
 const retryMs = 1000;
 const renewMs = 5000;
-const mostQueued = 20_000;
 
 /** What somebody waits for: it is settled when what it decided is durable, or is known not to be. */
 interface Waiting {
@@ -42,6 +43,8 @@ export class ManagerLoop {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #keeper: RecordKeeper;
+  readonly #drops: DropCount;
+  readonly #inbox: Inbox;
   readonly link: AgentLink;
   readonly ring: ManagerRing;
   /** Called after each turn that is durable. */
@@ -52,7 +55,6 @@ export class ManagerLoop {
   #mode: ManagerStatus['state'] = 'starting';
   #reason = 'its records are being read';
   #sinceMs: number;
-  #queue: Input[] = [];
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
   #ticking: Timer | undefined;
@@ -75,8 +77,10 @@ export class ManagerLoop {
     this.#sinceMs = this.#clock.now();
     this.#self = { manager: surroundings.name, instance: surroundings.newId() };
     this.ring = new ManagerRing(surroundings);
+    this.#drops = new DropCount(surroundings);
+    this.#inbox = new Inbox(this.#drops);
     this.link = new AgentLink(
-      surroundings,
+      { bus: surroundings.bus, clock: this.#clock, log: this.#log, drops: this.#drops },
       (input) => this.take(input),
       (id, reason) => this.take({ kind: 'asked', act: (draft) => failCommand(draft, id, reason) }),
     );
@@ -139,14 +143,13 @@ export class ManagerLoop {
       this.#hearProperties(input.host, input.message);
       return;
     }
-    if (this.#queue.length >= mostQueued && input.kind !== 'asked') return;
-    this.#queue.push(input);
+    this.#inbox.put(input);
     this.#wake();
   }
 
   /** What arrives while a run is just ending begins the next one. */
   #wake(): void {
-    if (this.#running !== undefined || this.#queue.length === 0 || this.#mode !== 'leading') return;
+    if (this.#running !== undefined || this.#inbox.isEmpty || this.#mode !== 'leading') return;
     this.#running = this.#run()
       .catch((error: unknown) => {
         this.#log.error({ error: stackOf(error) }, 'a turn failed; what it heard is lost, and is looked at again at the next');
@@ -188,10 +191,8 @@ export class ManagerLoop {
 
   async #run(): Promise<void> {
     await Promise.resolve();
-    while (this.#queue.length > 0 && this.#mode === 'leading') {
-      const inputs = this.#queue;
-      this.#queue = [];
-      const draft = takeTurn(this.#state, inputs, this.world());
+    while (!this.#inbox.isEmpty && this.#mode === 'leading') {
+      const draft = takeTurn(this.#state, this.#inbox.takeAll(), this.world());
       for (const { about, cause } of draft.faults)
         this.#log.error({ about, error: stackOf(cause) }, 'a decision failed; everything else goes on');
       const changes = this.#keeper.changesOf(draft);
@@ -238,9 +239,7 @@ export class ManagerLoop {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const each of waiting) each.lost(reason);
-    const queue = this.#queue;
-    this.#queue = [];
-    for (const input of queue) if (input.kind === 'asked') input.lost?.(reason);
+    for (const input of this.#inbox.takeAll()) if (input.kind === 'asked') input.lost?.(reason);
   }
 
   #deliver(draft: Draft): void {
@@ -338,6 +337,7 @@ export class ManagerLoop {
     const nowMs = this.#clock.monotonic();
     const lateMs = nowMs - this.#lastTickMs - this.#settings.tickMs;
     this.#lastTickMs = nowMs;
+    this.#drops.say();
     if (this.#mode === 'leading') {
       if (lateMs > this.#settings.stallMs) this.take({ kind: 'stalled', forMs: lateMs });
       if (nowMs - this.#lastBeatMs >= this.#settings.beatMs && nowMs < this.#leadsUntilMs) {

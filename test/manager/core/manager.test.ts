@@ -1,135 +1,7 @@
-import { afterEach, describe, expect, it } from 'vitest';
-import { MemoryBroker } from '../../../src/bus/memory-broker.ts';
-import type { MemoryBus } from '../../../src/bus/memory-bus.ts';
-import { HeldClock } from '../../../src/clock.ts';
-import type { NewEvent } from '../../../src/events/event-store.ts';
-import { CapturedLog } from '../../../src/log.ts';
-import { Manager } from '../../../src/manager/manager.ts';
+import { describe, expect, it } from 'vitest';
 import { topics } from '../../../src/manager/protocol.ts';
-import type { ManagerMessage } from '../../../src/manager/protocol.ts';
-import type { VmEnvironment } from '../../../src/model/vm-environment.ts';
-import { environmentOf, roleOf } from './farm.ts';
-import { MemoryRecords } from './memory-store.ts';
-
-const running: Manager[] = [];
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((manager) => manager.close()));
-});
-
-/** A manager over a bus in memory, and one agent that the test plays. */
-class Lab {
-  readonly clock = new HeldClock();
-  readonly broker = new MemoryBroker({ clock: this.clock });
-  readonly records: MemoryRecords;
-  readonly events: NewEvent[] = [];
-  readonly log = new CapturedLog();
-  readonly heard: ManagerMessage[] = [];
-  readonly agent: MemoryBus;
-  #ids = 0;
-
-  constructor(records = new MemoryRecords()) {
-    this.records = records;
-    this.agent = this.broker.connect('post01/1');
-  }
-
-  async manager(name = 'server1', environments: readonly VmEnvironment[] = [environmentOf({ name: 'gateway' })]): Promise<Manager> {
-    const manager = await Manager.start({
-      name,
-      clock: this.clock,
-      bus: this.broker.connect(name),
-      store: this.records,
-      power: {
-        has: () => false,
-        read: () => Promise.resolve({ kind: 'unknown', reason: 'none' }),
-        switch: () => Promise.resolve({ kind: 'unknown', reason: 'none' }),
-      },
-      objects: {
-        current: {
-          machines: [{ name: 'post01', nics: [], role: 'farm', labels: {}, parameters: {} }],
-          environments: [...environments],
-          roles: [roleOf({ name: 'farm', environments: environments.map((each) => each.name) })],
-          triggers: [],
-        },
-        subscribe: () => () => {},
-      },
-      boots: { newest: (machine) => ({ machine, boot: 1, attempt: 'a', redeemedMs: 0 }), subscribe: () => () => {} },
-      images: { resolve: (image) => ({ kind: 'found', ref: `${image}@1`, files: [] }) },
-      renderDomain: (vm) => ({ config: `name = "${vm.name}"` }),
-      tell: (event) => void this.events.push(event),
-      log: this.log,
-      newId: () => `${name}-${++this.#ids}`,
-    });
-    running.push(manager);
-    await this.rest();
-    return manager;
-  }
-
-  /** The agent comes, and answers sessions and beats with what `domains` says. */
-  async join(): Promise<void> {
-    await this.agent.subscribe(topics.toAgent('post01'), (message) => this.#hear(message.payload));
-    await this.agent.subscribe(topics.group('all'), (message) => this.#hear(message.payload));
-    await this.publish(topics.presence('post01'), {
-      v: 1,
-      kind: 'PRESENCE',
-      state: 'here',
-      reason: '',
-      boot: 1,
-      connection: 'c1',
-      agent: '1',
-    });
-    await this.wait(7000);
-  }
-
-  async #hear(payload: Uint8Array): Promise<void> {
-    const message = JSON.parse(Buffer.from(payload).toString()) as ManagerMessage;
-    this.heard.push(message);
-    if (message.kind !== 'CONTROL' || (message.action !== 'session' && message.action !== 'beat')) return;
-    if (message.session !== undefined) this.session = message.session;
-    await this.say({
-      kind: 'CONTROLVAL',
-      reply: message.id,
-      action: message.action,
-      boot: 1,
-      session: this.session,
-      domains: [],
-      settled: true,
-      busy: [],
-      ...(message.nonce === undefined ? {} : { nonce: message.nonce }),
-      facts: { agent: '1', hypervisor: 'Xen', memoryMib: 4096, freeMib: 4096, cpus: 4, bridges: [], nics: [] },
-    });
-  }
-  session = 0;
-
-  say(message: object): Promise<void> {
-    return this.publish(topics.fromAgent('post01'), { v: 1, id: 'm1', ...message });
-  }
-
-  async publish(topic: string, message: object): Promise<void> {
-    await this.agent.publish(topic, Buffer.from(JSON.stringify(message)), { qos: 1, retain: topic.endsWith('presence') });
-  }
-
-  sent(kind: 'EXECUTE'): Extract<ManagerMessage, { kind: 'EXECUTE' }>[] {
-    return this.heard.filter((message) => message.kind === kind);
-  }
-
-  told(kind: string): NewEvent[] {
-    return this.events.filter((event) => event.kind === kind);
-  }
-
-  async wait(ms: number): Promise<void> {
-    const until = this.clock.monotonic() + ms;
-    await this.rest();
-    while (this.clock.step(until - this.clock.monotonic())) await this.rest();
-  }
-
-  async rest(): Promise<void> {
-    for (let round = 0; round < 3; round++) {
-      await new Promise<void>((resolve) => {
-        setImmediate(resolve);
-      });
-    }
-  }
-}
+import { environmentOf } from './farm.ts';
+import { Lab, running } from './manager-lab.ts';
 
 const by = { author: 'anna' };
 
@@ -303,7 +175,7 @@ describe('the manager', () => {
     const lab = new Lab();
     const record = { area: 'environment', id: 'worker', revision: 7, updatedMs: 0, document: { name: 'worker', counter: 'many' } } as const;
     lab.records.records.set('environment/worker', record);
-    const manager = await lab.manager('server1', [environmentOf({ name: 'worker', instances: 'at-least-one' })]);
+    const manager = await lab.manager('server1', { environments: [environmentOf({ name: 'worker', instances: 'at-least-one' })] });
     await lab.wait(3000);
     expect(manager.status().state).toBe('leading');
     expect(manager.vms()).toHaveLength(1);
@@ -312,7 +184,7 @@ describe('the manager', () => {
 
   it('does nothing in a dry run', async () => {
     const lab = new Lab();
-    const manager = await lab.manager('server1', [environmentOf({ name: 'gateway', count: { min: 1, max: 4 } })]);
+    const manager = await lab.manager('server1', { environments: [environmentOf({ name: 'gateway', count: { min: 1, max: 4 } })] });
     const before = new Map(lab.records.records);
     expect(await manager.scale('gateway', 3, { ...by, dryRun: true })).toMatchObject({ kind: 'done', result: { wanted: 3 } });
     await lab.wait(1000);
