@@ -87,7 +87,9 @@ export function endCommand(draft: Draft, command: KeptCommand, state: CommandSta
 function tellFailure(draft: Draft, { command, id, vm, host, args }: KeptCommand, state: 'failed' | 'expired', reason: string): void {
   const kind = `command.${state}`;
   if (command !== 'image.fetch') return draft.tell(kind, 'warning', { command, id, ...(vm === undefined ? {} : { vm }), reason }, host);
-  // An image that cannot be fetched fails on every host, and is fetched ahead of need only.
+  // Fetched ahead of need: a host that is gone or has another session by now needs no telling, and a bad image fails on every host.
+  const entry = draft.hosts.get(host);
+  if (entry === undefined || !reachable(entry) || reason.startsWith('wrong-')) return;
   const image = String(args['image']);
   draft.tellOnce(`${kind} ${command} ${image}`, 600_000, kind, 'warning', { command, id, image, reason }, host);
 }
