@@ -117,7 +117,11 @@ function optionNames(command: Command): string[] {
 }
 
 function visibleCommands(command: Command): string[] {
-  const names = command.commands.map((each) => each.name()).filter((name) => !name.startsWith('__'));
+  const names = command
+    .createHelp()
+    .visibleCommands(command)
+    .map((each) => each.name())
+    .filter((name) => !name.startsWith('__') && name !== 'help');
   return command.parent === null ? [...names, 'help'] : names;
 }
 

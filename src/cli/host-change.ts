@@ -1,135 +1,170 @@
 import type { Command } from 'commander';
-import type { ConfirmedDead, HostDetail } from '../api/schemas/host.ts';
+import type { HostDetail } from '../api/schemas/host.ts';
 import { apiPath } from './api-client.ts';
 import type { ApiClient } from './api-client.ts';
 import { CliError } from './cli-error.ts';
-import { confirm } from './confirmation.ts';
 import { parseSeconds } from './duration.ts';
-import { tellFollowing } from './following-notes.ts';
-import { printable } from './printable.ts';
+import { changeEach } from './each-change.ts';
+import type { EachChange, EachResult } from './each-change.ts';
+import { addHostChoice, chooseHosts, hostChoiceHelp } from './farm-selection.ts';
+import type { HostChoice } from './farm-selection.ts';
+import { addConfirmDeadCommand } from './host-death.ts';
+import { waitUntilEmpty } from './host-drain.ts';
+import type { Column } from './output.ts';
 import { asking, serviceCommand } from './service-command.ts';
 import type { Terminal } from './terminal.ts';
-import { pollUntil } from './waiting.ts';
 
-interface DrainOptions {
+interface DrainOptions extends HostChoice {
   readonly wait?: true;
   readonly timeout: number;
-  readonly dryRun?: true;
-}
-
-interface DeadOptions {
-  readonly yesItIsOff?: string;
-  readonly dryRun?: true;
 }
 
 /** Adds `drain`, `activate`, `role`, `reboot` and `confirm-dead`. */
 export function addHostChangeCommands(noun: Command, terminal: Terminal): void {
-  const command = (usage: string, text: string): Command =>
-    serviceCommand(noun, usage, text).option('--dry-run', 'let the service check it and change nothing');
+  const command = (usage: string, text: string): Command => addHostChoice(serviceCommand(noun, usage, text));
 
-  command('drain <host>', 'let no VM start on a host any more, and move those that are there; then it is in maintenance')
+  ofRole(command('drain [host...]', 'let no VM start on hosts any more, and move those that are there; then they are in maintenance'))
     .option('--wait', 'wait until the last VM has left')
     .option('--timeout <time>', 'how long to wait', parseSeconds, 1800)
-    .action(asking(terminal, (api, name: string, options: DrainOptions) => drain(terminal, api, name, options)));
-
-  command('activate <host>', 'let VMs start on a host again').action(
-    asking(terminal, (api, name: string, { dryRun }: { dryRun?: true }) =>
-      change(terminal, api, name, { action: 'activate', done: 'takes VMs again', dryRun }),
-    ),
-  );
-
-  command('role <host> [role]', 'give a host a role until its next boot; without one, what its machine, labels and rules say').action(
-    asking(terminal, (api, name: string, role: string | undefined, { dryRun }: { dryRun?: true }) => {
-      const done = role === undefined ? 'has the role again that its machine, labels and rules give it' : `has the role ${role}`;
-      return change(terminal, api, name, { action: 'set-role', body: role === undefined ? {} : { role }, done, dryRun });
-    }),
-  );
-
-  command('reboot <host>', 'let the agent of a host reboot it; its VMs go first; asks first')
-    .option('-y, --yes', 'do not ask')
-    .action(
-      asking(terminal, async (api, name: string, { yes, dryRun }: { yes?: true; dryRun?: true }) => {
-        if (dryRun !== true) await confirm(terminal, `Reboot ${printable(name)} and all that runs on it?`, yes);
-        await change(terminal, api, name, { action: 'reboot', done: 'is told to reboot', dryRun });
-      }),
-    );
-
-  command('confirm-dead <host>', 'give your word that a host is off, so that its VMs may start elsewhere; asks for its name')
-    .option('--yes-it-is-off <host>', 'the name once more, instead of typing it: for programs that have switched it off')
     .addHelpText(
       'after',
-      `
-If the host is not off, its VMs run twice: two gateways with one address, two writers of one disk. Switch it off, or see that it is.
-Your word is written into the audit log.`,
+      `${hostChoiceHelp} Several hosts are asked about also where they are named letter by letter.
+
+Examples:
+  virtdom host drain post01 --wait
+  virtdom host drain -l rack=a3 --dry-run      # which VMs have to leave, and whether there is room for them elsewhere
+  virtdom host drain 'node[01-20]' --yes --wait --timeout 2h`,
     )
-    .action(asking(terminal, (api, name: string, options: DeadOptions) => confirmDead(terminal, api, name, options)));
-}
+    .action(asking(terminal, (api, names: string[], options: DrainOptions) => drain(terminal, api, names, options)));
 
-interface HostChange {
-  readonly action: string;
-  readonly body?: object;
-  readonly done: string;
-  readonly dryRun: true | undefined;
-}
-
-async function change(terminal: Terminal, api: ApiClient, name: string, { action, body, done, dryRun }: HostChange): Promise<void> {
-  const changed = await api.post<HostDetail>(`${apiPath`/hosts/${name}`}:${action}`, {
-    query: { dryRun },
-    ...(body !== undefined && { body }),
-  });
-  terminal.out(`${printable(`${name} ${done}`)}\n`);
-  tellFollowing(terminal, changed.body, dryRun);
-}
-
-async function drain(terminal: Terminal, api: ApiClient, name: string, { wait, timeout, dryRun }: DrainOptions): Promise<void> {
-  await change(terminal, api, name, { action: 'drain', done: 'is drained', dryRun });
-  if (wait !== true || dryRun === true) return;
-  let told = '';
-  await pollUntil(
-    async () => {
-      const { duty, state, reason, vms } = (await api.get<HostDetail>(apiPath`/hosts/${name}`)).body;
-      if (duty === 'active') throw new CliError('conflict', `${name} was told to take VMs again`);
-      const left = vms.length === 0 ? 'no VM is left' : `${vms.map((vm) => `${vm.name} (${vm.state})`).join(', ')} still there`;
-      const text = state === 'online' ? left : `${left}; ${state}: ${reason}`;
-      if (text !== told) terminal.error(`${printable(`${name}: ${text}`)}\n`);
-      told = text;
-      return duty === 'maintenance';
-    },
-    { timeoutSeconds: timeout, pauseMs: 1000 },
-    () => `${name} is not empty after ${timeout} s: ${told}; virtdom manager plan says what they wait for`,
-  );
-  terminal.out(`${printable(name)} is in maintenance\n`);
-}
-
-async function confirmDead(terminal: Terminal, api: ApiClient, name: string, { yesItIsOff, dryRun }: DeadOptions): Promise<void> {
-  if (yesItIsOff !== undefined && yesItIsOff !== name)
-    throw new CliError('usage', `--yes-it-is-off ${yesItIsOff} is not ${name}: nothing was done`);
-  const send = async (hostname: string, dry: true | undefined): Promise<ConfirmedDead> =>
-    (await api.post<ConfirmedDead>(apiPath`/hosts/${name}:confirm-dead`, { body: { hostname }, query: { dryRun: dry } })).body;
-  const typed = yesItIsOff ?? (dryRun === true ? name : await typedName(terminal, api, name, await send(name, true)));
-  const confirmed = await send(typed, dryRun);
-  const { vms } = confirmed;
-  terminal.out(`${printable(`${name} counts as off: ${vms.length === 0 ? 'no VM waited for it' : movingText(vms)}`)}\n`);
-  tellFollowing(terminal, confirmed, dryRun);
-}
-
-/** Shows what is known of the host and what would follow, and lets the person type its name. */
-async function typedName(terminal: Terminal, api: ApiClient, name: string, { vms }: ConfirmedDead): Promise<string> {
-  const { state, reason } = (await api.get<HostDetail>(apiPath`/hosts/${name}`)).body;
-  const question = `Is ${printable(name)} off, and sure to stay off?`;
-  if (terminal.ask === undefined)
-    throw new CliError(
-      'usage',
-      `${question} Nobody is here to answer`,
-      `Say --yes-it-is-off ${name} once it is, or --dry-run to see what would follow`,
+  ofRole(command('activate [host...]', 'let VMs start on hosts again'))
+    .addHelpText('after', hostChoiceHelp)
+    .action(
+      asking(terminal, (api, names: string[], options: HostChoice) =>
+        changeHosts(terminal, api, names, options, {
+          action: 'activate',
+          verb: 'activate',
+          will: 'take VMs again',
+          done: 'takes VMs again',
+          counted: 'activated',
+          asks: 'never',
+        }).then(throwFailure),
+      ),
     );
-  terminal.error(`${printable(`${name} is ${state}: ${reason}`)}\n`);
-  terminal.error(`${printable(vms.length === 0 ? 'no VM waits for it' : movingText(vms))}\n`);
-  const answer = await terminal.ask(`${question} If it is not, these VMs run twice. Type its name: `);
-  if (answer?.trim() !== name) throw new CliError('failed', 'that is not its name: nothing was done');
-  return name;
+
+  command('role [host] [role]', 'give hosts a role until their next boot; without one, what their machine, labels and rules say')
+    .addHelpText(
+      'after',
+      `${hostChoiceHelp} Several names stand in one word, with commas between.
+
+Examples:
+  virtdom host role post01 farm
+  virtdom host role 'node[01-20],spare1' farm
+  virtdom host role -l rack=a3 farm`,
+    )
+    .action(
+      asking(terminal, (api, first: string | undefined, second: string | undefined, options: HostChoice) =>
+        setRole(terminal, api, first, second, options),
+      ),
+    );
+
+  ofRole(command('reboot [host...]', 'let the agents of hosts reboot them; their VMs go first; asks first'))
+    .addHelpText('after', hostChoiceHelp)
+    .action(
+      asking(terminal, (api, names: string[], options: HostChoice) =>
+        changeHosts(terminal, api, names, options, {
+          action: 'reboot',
+          verb: 'reboot',
+          will: 'reboot',
+          done: 'is told to reboot',
+          counted: 'told to reboot',
+          asks: 'always',
+          aside: ' and all that runs there',
+        }).then(throwFailure),
+      ),
+    );
+
+  addConfirmDeadCommand(noun, terminal);
 }
 
-function movingText(vms: ConfirmedDead['vms']): string {
-  return `${vms.map((vm) => vm.name).join(', ')} may start elsewhere`;
+function ofRole(command: Command): Command {
+  return command.option('--role <role>', 'hosts that have this role now');
+}
+
+type HostChange = Omit<EachChange<HostDetail>, 'noun' | 'columns' | 'send'> & { readonly action: string; readonly body?: object };
+
+const mostVms = 4;
+const columns: readonly Column<HostDetail>[] = [
+  { head: 'STATE', cell: ({ state, duty }) => (duty === 'active' ? state : `${state}, ${duty}`) },
+  { head: 'ROLE', cell: ({ role }) => role },
+  { head: 'VMS', cell: vmsText },
+];
+
+function vmsText({ vms }: HostDetail): string {
+  const names = vms.slice(0, mostVms).map(({ name }) => name);
+  return vms.length > mostVms ? `${names.join(', ')} and ${vms.length - mostVms} more` : names.join(', ');
+}
+
+async function changeHosts(
+  terminal: Terminal,
+  api: ApiClient,
+  names: readonly string[],
+  options: HostChoice,
+  { action, body, ...change }: HostChange,
+): Promise<EachResult> {
+  return changeEach(terminal, await chooseHosts(api, names, options), options, {
+    ...change,
+    noun: 'host',
+    columns,
+    send: async (name, dryRun) => {
+      const details = { query: { dryRun }, ...(body !== undefined && { body }) };
+      return (await api.post<HostDetail>(`${apiPath`/hosts/${name}`}:${action}`, details)).body;
+    },
+  });
+}
+
+function throwFailure({ failure }: EachResult): void {
+  if (failure !== undefined) throw failure;
+}
+
+async function drain(terminal: Terminal, api: ApiClient, names: readonly string[], options: DrainOptions): Promise<void> {
+  const result = await changeHosts(terminal, api, names, options, {
+    action: 'drain',
+    verb: 'drain',
+    will: 'be drained',
+    done: 'is drained',
+    counted: 'drained',
+    asks: 'for-several',
+    together: 'Room was looked for host by host: what is emptied at the same time takes no VMs, and there may be less of it.',
+  });
+  if (options.wait === true && options.dryRun !== true && result.done.length > 0)
+    await waitUntilEmpty(terminal, api, result.done, options.timeout);
+  throwFailure(result);
+}
+
+/** Where hosts are not chosen by name, the only word is the role. */
+async function setRole(
+  terminal: Terminal,
+  api: ApiClient,
+  first: string | undefined,
+  second: string | undefined,
+  options: HostChoice,
+): Promise<void> {
+  const byOption = options.label !== undefined || options.all === true;
+  if (byOption && second !== undefined)
+    throw new CliError('usage', 'say which hosts in one way: by name, with -l LABEL=VALUE, or with --all');
+  const role = byOption ? first : second;
+  const names = byOption || first === undefined ? [] : [first];
+  const given = role === undefined ? 'the role again that its machine, labels and rules give it' : `the role ${role}`;
+  throwFailure(
+    await changeHosts(terminal, api, names, options, {
+      action: 'set-role',
+      body: role === undefined ? {} : { role },
+      verb: role === undefined ? 'take back the role that was given to' : `give the role ${role} to`,
+      will: `have ${given}`,
+      done: `has ${given}`,
+      counted: role === undefined ? 'as their documents say' : `with the role ${role}`,
+      asks: 'never',
+    }),
+  );
 }

@@ -9,6 +9,7 @@ import { hostDetailView, hostView } from './host-view.ts';
 import { outputOption, printItem, printItems } from './output.ts';
 import type { OutputOptions } from './output.ts';
 import { propertyView } from './property.ts';
+import { collect } from './selection.ts';
 import { asking, serviceCommand } from './service-command.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -16,6 +17,7 @@ interface ListOptions extends OutputOptions {
   readonly state?: string;
   readonly duty?: string;
   readonly role?: string;
+  readonly label?: readonly string[];
   readonly search?: string;
   readonly sort?: string;
   readonly limit?: number;
@@ -30,13 +32,15 @@ export function addHostCommands(program: Command, terminal: Terminal): void {
     .option('--state <states>', 'new, joining, online, suspect, fencing or fenced; several with commas between')
     .addOption(new Option('--duty <duty>', 'of this duty').choices(['active', 'draining', 'maintenance']))
     .option('--role <role>', 'of this role')
+    .option('-l, --label <label=value>', 'whose machine has this label, or NAME for any value; several labels must all fit', collect)
     .option('-q, --search <text>', 'a text in the name, the role or the reason')
     .option('--sort <field>', 'name, state, role, since, heardAt or freeMib; falling with a dash before it')
     .option('--limit <count>', 'at most so many', parseCount)
     .addOption(outputOption())
     .action(
-      asking(terminal, async (api, { search: q, limit, output, state, duty, role, sort }: ListOptions) => {
-        printItems(terminal, output, hostView(now()), await api.list<HostResource>('/hosts', { state, duty, role, q, sort }, limit));
+      asking(terminal, async (api, { search: q, limit, output, state, duty, role, label, sort }: ListOptions) => {
+        const query = { state, duty, role, label: label?.join(','), q, sort };
+        printItems(terminal, output, hostView(now()), await api.list<HostResource>('/hosts', query, limit));
       }),
     );
 

@@ -12,6 +12,7 @@ import { formatImageRef } from '../model/image-manifest.ts';
 import { configOption, stateDirOf, stateDirOption } from './config-option.ts';
 import type { StateDirOptions } from './config-option.ts';
 import { addImageInventoryCommands, bootFileSizes, findRef, openRepository, withImageErrors } from './image-inventory.ts';
+import { addOtherWord } from './other-words.ts';
 import type { Terminal } from './terminal.ts';
 
 const project = resolve(import.meta.dirname, '../..');
@@ -47,6 +48,11 @@ export function addImageCommands(program: Command, terminal: Terminal): void {
   );
 
   addImageInventoryCommands(image, terminal);
+  addOtherWord(
+    image,
+    'publish',
+    'An image is published by its build: virtdom image build RECIPE; virtdom image list shows what is published',
+  );
 }
 
 interface BuildOptions {

@@ -2,66 +2,115 @@ import type { Command } from 'commander';
 import type { VmResource } from '../api/schemas/vm.ts';
 import { apiPath } from './api-client.ts';
 import type { ApiClient } from './api-client.ts';
-import { confirm } from './confirmation.ts';
-import { tellFollowing } from './following-notes.ts';
-import { printable } from './printable.ts';
+import { changeEach } from './each-change.ts';
+import type { EachChange } from './each-change.ts';
+import { addVmChoice, chooseVms, vmChoiceHelp } from './farm-selection.ts';
+import type { Chosen, EachOptions, VmChoice } from './farm-selection.ts';
+import { addOtherWord } from './other-words.ts';
+import type { Column } from './output.ts';
 import { asking, serviceCommand } from './service-command.ts';
 import type { Terminal } from './terminal.ts';
 
-interface ChangeOptions {
-  readonly yes?: true;
-  readonly dryRun?: true;
-}
-
-interface VmChange {
-  /** Of the route: `shutdown`. */
-  readonly action: string;
-  readonly body?: object;
-  /** `is asked to stop`, behind the VM's name. */
-  readonly done: string;
-  /** Asked before it is done. */
-  readonly question?: string;
-}
+type VmChange = Omit<EachChange<VmResource>, 'noun' | 'columns' | 'send'> & { readonly action: string; readonly body?: object };
 
 /** Adds `shutdown`, `destroy`, `reboot`, `pause`, `unpause`, `migrate` and `clear`. */
 export function addVmChangeCommands(noun: Command, terminal: Terminal): void {
-  const command = (usage: string, text: string): Command =>
-    serviceCommand(noun, usage, text).option('--dry-run', 'let the service check it and change nothing');
-  const each = (change: VmChange) =>
-    asking(terminal, (api, names: string[], options: ChangeOptions) => changeVms(terminal, api, names, options, change));
+  const each = (verb: string, text: string, change: Omit<VmChange, 'action' | 'verb'>, examples = ''): void => {
+    addVmChoice(serviceCommand(noun, `${verb} [vm...]`, text))
+      .addHelpText('after', `${vmChoiceHelp}${examples}`)
+      .action(
+        asking(terminal, async (api, names: string[], options: VmChoice) =>
+          changeVms(terminal, api, await chooseVms(api, names, options), options, { action: verb, verb: spoken(verb), ...change }),
+        ),
+      );
+  };
 
-  command('shutdown <vm...>', 'ask VMs to stop; those that are wanted start again by themselves').action(
-    each({ action: 'shutdown', done: 'is asked to stop' }),
+  each(
+    'shutdown',
+    'ask VMs to stop; those that are wanted start again by themselves',
+    { will: 'be asked to stop', done: 'is asked to stop', counted: 'asked to stop', asks: 'never' },
+    `
+
+Examples:
+  virtdom vm shutdown worker-1
+  virtdom vm shutdown 'worker-[1-8]' --dry-run
+  virtdom vm shutdown --environment worker --host post01 --yes`,
   );
-  command('destroy <vm...>', 'stop VMs at once, as by their power switch; those that are wanted start again by themselves; asks first')
-    .option('-y, --yes', 'do not ask')
-    .action(each({ action: 'destroy', done: 'is stopped', question: 'Stop at once, without a word to its programs' }));
-  command('reboot <vm...>', 'stop VMs and start them again where they are').action(each({ action: 'reboot', done: 'reboots' }));
-  command('pause <vm...>', 'let VMs stand still').action(each({ action: 'pause', done: 'is paused' }));
-  command('unpause <vm...>', 'let VMs go on that stand still').action(each({ action: 'unpause', done: 'goes on' }));
-  command('clear <vm...>', 'forget the failures of VMs in error, and try again').action(each({ action: 'clear', done: 'is tried again' }));
-  command('migrate <vm> <host>', 'move a VM to another host while it runs').action(
-    asking(terminal, (api, name: string, host: string, options: ChangeOptions) =>
-      changeVms(terminal, api, [name], options, { action: 'migrate', body: { host }, done: `moves to ${host}` }),
-    ),
+  each('destroy', 'stop VMs at once, as by their power switch; those that are wanted start again by themselves; asks first', {
+    will: 'be stopped',
+    done: 'is stopped',
+    counted: 'stopped',
+    asks: 'always',
+    aside: ' at once, without a word to what runs there',
+  });
+  each('reboot', 'stop VMs and start them again where they are; asks where there are several', {
+    will: 'reboot',
+    done: 'reboots',
+    counted: 'rebooted',
+    asks: 'for-several',
+  });
+  each('pause', 'let VMs stand still', { will: 'be paused', done: 'is paused', counted: 'paused', asks: 'never' });
+  each('unpause', 'let VMs go on that stand still', { will: 'go on', done: 'goes on', counted: 'go on', asks: 'never' });
+  each('clear', 'forget the failures of VMs in error, and try again', {
+    will: 'be tried again',
+    done: 'is tried again',
+    counted: 'tried again',
+    asks: 'never',
+  });
+
+  serviceCommand(noun, 'migrate <vm> <host>', 'move a VM to another host while it runs')
+    .option('--dry-run', 'let the service check it and change nothing')
+    .addHelpText('after', '\nAll VMs of a host leave it with virtdom host drain.')
+    .action(
+      asking(terminal, (api, name: string, host: string, options: EachOptions) =>
+        changeVms(terminal, api, { names: [name], byName: true }, options, {
+          action: 'migrate',
+          body: { host },
+          verb: 'migrate',
+          will: `move to ${host}`,
+          done: `moves to ${host}`,
+          counted: 'moved',
+          asks: 'never',
+        }),
+      ),
+    );
+  addOtherWords(noun);
+}
+
+function addOtherWords(noun: Command): void {
+  addOtherWord(noun, 'stop', 'virtdom vm shutdown NAME asks it to stop, virtdom vm destroy NAME stops it at once');
+  addOtherWord(
+    noun,
+    'start',
+    'VMs start by themselves as they are wanted: virtdom environment scale NAME COUNT, or resume one that is paused',
   );
 }
+
+function spoken(verb: string): string {
+  return verb === 'shutdown' ? 'shut down' : verb;
+}
+
+const columns: readonly Column<VmResource>[] = [
+  { head: 'ENVIRONMENT', cell: ({ environment }) => environment },
+  { head: 'STATE', cell: ({ state }) => state },
+  { head: 'HOST', cell: ({ claims }) => [...new Set(claims.map(({ host }) => host))].join(',') },
+];
 
 async function changeVms(
   terminal: Terminal,
   api: ApiClient,
-  names: readonly string[],
-  { yes, dryRun }: ChangeOptions,
-  { action, body, done, question }: VmChange,
+  chosen: Chosen,
+  options: EachOptions,
+  { action, body, ...change }: VmChange,
 ): Promise<void> {
-  if (question !== undefined && dryRun !== true) await confirm(terminal, `${question}: ${printable(names.join(', '))}?`, yes);
-  for (const name of names) {
-    const changed = await api.post<VmResource>(`${apiPath`/vms/${name}`}:${action}`, {
-      query: { dryRun },
-      ...(body !== undefined && { body }),
-    });
-    terminal.out(`${printable(`${name} ${done}`)}\n`);
-    tellFollowing(terminal, changed.body, undefined);
-  }
-  tellFollowing(terminal, {}, dryRun);
+  const { failure } = await changeEach(terminal, chosen, options, {
+    ...change,
+    noun: 'VM',
+    columns,
+    send: async (name, dryRun) => {
+      const details = { query: { dryRun }, ...(body !== undefined && { body }) };
+      return (await api.post<VmResource>(`${apiPath`/vms/${name}`}:${action}`, details)).body;
+    },
+  });
+  if (failure !== undefined) throw failure;
 }

@@ -45,6 +45,8 @@ describe('completion', () => {
     expect(await complete('_')).toEqual([]);
     expect(await complete('machine', 'as')).toEqual(['assign']);
     expect(await complete('nonsense', '')).toEqual([]);
+    expect(await complete('vm', 'st')).toEqual([]);
+    expect(await complete('image', '')).toEqual(['build', 'delete', 'digest', 'list', 'verify']);
   });
 
   it('completes options and their values', async () => {
@@ -78,6 +80,11 @@ describe('completion', () => {
     expect(await complete('environment', 'scale', 'w')).toEqual(['worker']);
     expect(await complete('vm', 'list', '--environment', '')).toEqual(['gateway', 'worker']);
     expect(await complete('host', 'role', 'post01', '')).toEqual(['farm']);
+    expect(await complete('host', 'drain', 'post01', '')).toEqual(['post01', 'post02']);
+    expect(await complete('host', 'reboot', '--role', '')).toEqual(['farm']);
+    expect(await complete('vm', 'destroy', 'worker-1', '')).toEqual(['worker-1']);
+    expect(await complete('vm', 'shutdown', '--environment', 'g')).toEqual(['gateway']);
+    expect(await complete('vm', 'pause', '--host', '')).toEqual(['post01', 'post02']);
     expect(await complete('host', 'confirm-dead', '--yes-it-is-off', '')).toEqual(['post01', 'post02']);
     expect(await complete('trigger', 'pause', '')).toEqual(['more-workers']);
     expect(await complete('property', 'fetch', 'post01', '')).toEqual(['load', 'ram_free']);
