@@ -86,8 +86,9 @@ function randomCluster(random: Random): Cluster {
       memoryMib: 256,
       count: { min: 1, max: random.whole(2, 5) },
       constraints: { spread: random.chance(0.5) },
+      networks: [{ bridge: 'inner', address: 'dhcp' }],
     },
-    { kind: 'Role', name: 'farm', environments: ['gateway', 'worker'], match: {} },
+    { kind: 'Role', name: 'farm', environments: ['gateway', 'worker'], networks: [{ bridge: 'inner', vlan: 12 }], match: {} },
   ];
   return clusterOf({
     bus: external ? 'external' : 'embedded',
@@ -183,6 +184,7 @@ function randomHappening(sim: Simulator, random: Random): Happening | undefined 
     [3, vm === undefined ? undefined : { what: 'ask', ask: { to: 'migrate', vm, machine } }],
     [2, vm === undefined ? undefined : { what: 'ask', ask: { to: random.pick(['destroy', 'shutdown', 'reboot', 'clear'] as const), vm } }],
     [1, { what: 'ask', ask: { to: 'reboot-host', machine } }],
+    [1, { what: 'put', document: { kind: 'Role', name: 'farm', networks: [{ bridge: 'inner', vlan: random.pick([12, 13]) }] } }],
     [1, { what: 'ask', ask: { to: 'hold', reason: 'a person said so' } }],
     [2, { what: 'ask', ask: { to: 'hold' } }],
   ];

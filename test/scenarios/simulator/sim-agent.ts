@@ -17,7 +17,8 @@ export class SimAgent {
   readonly #host: SimHost;
   readonly #rate: number;
   readonly #properties = new Map<string, number>();
-  readonly #bridges = new Set(['xenbr0']);
+  /** Bridges, each with the VLAN below it. */
+  readonly #bridges = new Map<string, number | undefined>([['xenbr0', undefined]]);
   readonly #fetched = new Set<string>();
   #memory: BootMemory;
   #boot: HostBoot | undefined;
@@ -80,7 +81,7 @@ export class SimAgent {
     this.#memory = new BootMemory(this.#sim.world.clock);
     this.#fetched.clear();
     this.#bridges.clear();
-    this.#bridges.add('xenbr0');
+    this.#bridges.set('xenbr0', undefined);
   }
 
   #end(how: 'process' | 'machine'): void {
@@ -116,15 +117,21 @@ export class SimAgent {
         ready: (vm) => Promise.resolve((this.#host.find(vm)?.readyAtMs ?? Infinity) <= world.elapsedMs ? {} : undefined),
       },
       networks: {
-        up: ({ bridge }) => {
-          this.#bridges.add(bridge);
+        up: ({ bridge, vlan }) => {
+          const before = this.#bridges.get(bridge);
+          if (before !== undefined && before !== vlan)
+            this.#sim.invariants.breaches.push({
+              rule: 'a bridge joins two networks',
+              detail: `${bridge} on ${machine}: VLAN ${before} and ${vlan}`,
+            });
+          this.#bridges.set(bridge, vlan);
           return Promise.resolve({ kind: 'done' });
         },
         down: (bridge) => {
           this.#bridges.delete(bridge);
           return Promise.resolve({ kind: 'done' });
         },
-        list: () => Promise.resolve({ bridges: [...this.#bridges], nics: ['eth0'], address: this.#sim.addressOf(machine) }),
+        list: () => Promise.resolve({ bridges: [...this.#bridges.keys()], nics: ['eth0'], address: this.#sim.addressOf(machine) }),
       },
       images: { server: '192.168.0.5', ensure: async (files) => await process.hear(this.#fetch(files.map(({ path }) => path))) },
       properties: this.#source(process),
