@@ -24,7 +24,7 @@ export interface ManagerServiceParts {
   readonly boots: HostBoots;
   readonly images: VersionShelf;
   readonly templates: { readonly current: TemplateSet };
-  readonly events: Pick<EventLog, 'append'>;
+  readonly events: Pick<EventLog, 'append' | 'subscribe'>;
   readonly busKey: Uint8Array;
   readonly clock: Clock;
   readonly log: Log;
@@ -80,6 +80,7 @@ export async function startManagerService(parts: ManagerServiceParts): Promise<{
       images: { resolve: (image) => resolveVmImage(images, image) },
       renderDomain: (vm, environment, host) => renderDomain(templates.current, vm, environment, host),
       tell: say,
+      events: { subscribe: (listener) => followEvents(events, log, listener) },
       log,
       newId: () => randomUUID(),
     },
@@ -88,6 +89,16 @@ export async function startManagerService(parts: ManagerServiceParts): Promise<{
   started.defer(() => manager.close());
   const running = started.move();
   return { manager, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+/** Hands on what is told from now on, but for single packets and files, as soon as it is durable. @returns what ends that */
+export function followEvents(events: Pick<EventLog, 'subscribe'>, log: Log, listener: (event: NewEvent) => void): () => void {
+  const subscription = events.subscribe({ filter: { severity: 'info' } });
+  const follow = async (): Promise<void> => {
+    for await (const item of subscription) if (item.kind === 'event') listener(item.event);
+  };
+  follow().catch((error: unknown) => log.error({ err: error }, 'events are not followed any more: triggers see none until the next start'));
+  return () => subscription.close();
 }
 
 const levels = { debug: 'debug', info: 'info', warning: 'warn', error: 'error' } as const;

@@ -59,6 +59,8 @@ export interface Surroundings {
   renderDomain(vm: Vm, environment: VmEnvironment, host: string): { readonly config: string } | { readonly problem: string };
   /** Told to people, in the order of happening. */
   tell(event: NewEvent): void;
+  /** All that is told in the service, what this manager tells among it: for triggers, which without it see only the latter. */
+  readonly events?: { subscribe(listener: (event: NewEvent) => void): () => void };
   readonly log: Log;
   /** Random, for ids and nonces; numbered in tests. */
   newId(): string;

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../../clock.ts';
+import type { NewEvent } from '../../events/event-store.ts';
 import type { Log } from '../../log.ts';
 import { endCommand } from '../decide/commands.ts';
 import { Draft } from '../draft.ts';
@@ -76,11 +77,12 @@ export class ManagerLoop {
     this.#keeper = new RecordKeeper(surroundings.store);
     this.#sinceMs = this.#clock.now();
     this.#self = { manager: surroundings.name, instance: surroundings.newId() };
-    this.ring = new ManagerRing(surroundings);
+    const { name, bus } = surroundings;
+    this.ring = new ManagerRing({ name, bus, clock: this.#clock, log: this.#log, tell: (event) => this.#tell(event) });
     this.#drops = new DropCount(surroundings);
     this.#inbox = new Inbox(this.#drops);
     this.link = new AgentLink(
-      { bus: surroundings.bus, clock: this.#clock, log: this.#log, drops: this.#drops },
+      { bus, clock: this.#clock, log: this.#log, drops: this.#drops },
       (input) => this.take(input),
       (id, reason) => this.take({ kind: 'asked', act: (draft) => failCommand(draft, id, reason) }),
     );
@@ -101,8 +103,9 @@ export class ManagerLoop {
   }
 
   async open(): Promise<void> {
-    const { objects, boots, bus, store } = this.#surroundings;
+    const { objects, boots, bus, store, events } = this.#surroundings;
     this.#lastTickMs = this.#clock.monotonic();
+    if (events !== undefined) this.#endings.push(events.subscribe((event) => this.#reflexes.remember(event)));
     this.#endings.push(
       objects.subscribe(() => {
         this.#reflexes.forgetAllBut(this.world());
@@ -164,7 +167,7 @@ export class ManagerLoop {
   /** The list of what an agent extracts is asked for at each agreement, and then what it has extracted already. */
   #hearProperties(host: string, message: PropertyMessage): void {
     if (!this.state.hosts.has(host)) return;
-    for (const event of this.#reflexes.hear(host, message)) this.#surroundings.tell(event);
+    for (const event of this.#reflexes.hear(host, message)) this.#tell(event);
     if (message.kind !== 'PROPLIST' || message.properties.length === 0) return;
     const names = message.properties.slice(0, 256).map(({ name }) => name);
     this.link.send({ kind: 'message', host, message: { v: 1, kind: 'GETPROP', id: this.#surroundings.newId(), names } });
@@ -246,8 +249,7 @@ export class ManagerLoop {
     const waiting = this.#waiting;
     this.#waiting = [];
     if (this.#mode === 'leading') for (const sending of draft.sendings) this.link.send(sending);
-    for (const event of draft.events) this.#surroundings.tell(event);
-    this.#reflexes.remember(draft.events);
+    for (const event of draft.events) this.#tell(event);
     if (this.#mode === 'leading') {
       for (const ask of draft.power) {
         void askPower(this.#surroundings.power, this.#clock, ask).then((reading) => this.take({ kind: 'power', ask, reading }));
@@ -318,13 +320,19 @@ export class ManagerLoop {
     if (!changed) return;
     this.#sinceMs = this.#clock.now();
     if (mode !== 'leading' && mode !== 'standby') return;
-    this.#surroundings.tell({
+    this.#tell({
       atMs: this.#clock.now(),
       kind: `manager.${mode}`,
       severity: mode === 'leading' ? 'info' : 'warning',
       detail: { manager: this.#surroundings.name, reason },
     });
     this.ring.say(mode, reason);
+  }
+
+  /** Triggers see what is told: from the service, which hands it back with what others tell, or else from here. */
+  #tell(event: NewEvent): void {
+    this.#surroundings.tell(event);
+    if (this.#surroundings.events === undefined) this.#reflexes.remember(event);
   }
 
   #hearBus(connected: boolean, reason: string): void {

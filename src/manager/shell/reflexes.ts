@@ -10,13 +10,13 @@ import { PropertyBook } from '../properties/property-book.ts';
 import type { PropertyMessage } from '../properties/property-book.ts';
 import type { ManagerState } from '../state.ts';
 import { checkTrigger } from '../triggers/check-trigger.ts';
+import { RecentEvents } from '../triggers/recent-events.ts';
 import { TriggerBook } from '../triggers/trigger-book.ts';
 import { dryRun } from '../triggers/trigger-evaluation.ts';
 import type { World } from '../world.ts';
 import type { RuleSight } from './world-view.ts';
 
 const answerMs = 15_000;
-const keptEvents = 200;
 
 interface Query {
   readonly host: string;
@@ -32,7 +32,7 @@ export class Reflexes {
   readonly #properties = new PropertyBook();
   readonly #triggers = new TriggerBook();
   readonly #queries = new Map<string, Query>();
-  #events: NewEvent[] = [];
+  readonly #events = new RecentEvents();
   #known: readonly Trigger[] | undefined;
   readonly sight: RuleSight;
 
@@ -61,8 +61,8 @@ export class Reflexes {
     }));
   }
 
-  remember(events: readonly NewEvent[]): void {
-    if (events.length > 0) this.#events = [...this.#events, ...events].slice(-keptEvents);
+  remember(event: NewEvent): void {
+    this.#events.add(event, this.#clock.now());
   }
 
   /** Whether a trigger is to be looked at now; takes over the triggers that there are. */
@@ -77,7 +77,7 @@ export class Reflexes {
 
   /** Evaluates what is due and does what it says, all of it in one turn. */
   run(draft: Draft): void {
-    const { fired, records, evaluations } = this.#triggers.due(this.#now(), triggerFacts(draft, this.#properties, this.#events));
+    const { fired, records, evaluations } = this.#triggers.due(this.#now(), triggerFacts(draft, this.#properties, this.#events.all));
     for (const { id, document } of records) draft.keepTrigger(id, document);
     for (const { trigger, evaluation } of evaluations) {
       if (evaluation.result !== 'error') continue;
@@ -104,7 +104,7 @@ export class Reflexes {
     const names = { environments: new Set(environments.keys()), roles: new Set(roles.keys()), machines: new Set(machines.keys()) };
     const checked = checkTrigger(trigger, names);
     if (checked.kind === 'refused') return { problems: checked.problems };
-    const facts = triggerFacts(draft, this.#properties, this.#events);
+    const facts = triggerFacts(draft, this.#properties, this.#events.all);
     return { problems: [], evaluation: dryRun(trigger, checked.expression, facts, this.#clock.now()) };
   }
 

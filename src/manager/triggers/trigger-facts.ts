@@ -3,6 +3,7 @@ import type { HostState } from '../../model/host.ts';
 import type { ReadPath } from '../expressions/expression-reads.ts';
 import type { Kinds, Shape } from '../expressions/expression-types.ts';
 import type { EnvironmentStatus } from '../manager-control.ts';
+import { isRecent, recentEventLimits } from './recent-events.ts';
 
 /** A host as the manager knows it. */
 export interface AgentFacts {
@@ -26,12 +27,9 @@ export interface AgentFacts {
 export interface TriggerFacts {
   readonly agents: readonly AgentFacts[];
   readonly environments: readonly EnvironmentStatus[];
-  /** Of the last minutes, the newest last; the newest hundred are seen. */
+  /** Of the last minutes, the newest last, as `RecentEvents` keeps them. */
   readonly events: readonly NewEvent[];
 }
-
-const maxEvents = 100;
-const eventMinutes = 10;
 
 const Agent: Shape = {
   name: 'Agent',
@@ -94,7 +92,7 @@ export function contextOf(facts: TriggerFacts, reads: readonly ReadPath[], nowMs
     agents: facts.agents,
     groups: groupsOf(facts.agents, aggregatesRead(reads)),
     environments: Object.fromEntries(facts.environments.map((status) => [status.environment.name, environmentFacts(status)])),
-    events: facts.events.slice(-maxEvents).flatMap((event) => eventFacts(event, nowMs)),
+    events: facts.events.slice(-recentEventLimits.inAll).flatMap((event) => eventFacts(event, nowMs)),
     time: { unix: Math.floor(nowMs / 1000), hour: now.getUTCHours(), minute: now.getUTCMinutes(), weekday: now.getUTCDay() },
   };
 }
@@ -104,9 +102,10 @@ function environmentFacts({ environment, wanted, running, ready, starting, troub
   return { name, wanted, min: count.min, max: count.max, running, ready, starting, troubled, paused, state };
 }
 
-function eventFacts({ atMs, kind, severity, machine, detail }: NewEvent, nowMs: number): unknown[] {
+function eventFacts(event: NewEvent, nowMs: number): unknown[] {
+  const { atMs, kind, severity, machine, detail } = event;
   const ageSeconds = Math.max(0, (nowMs - atMs) / 1000);
-  return ageSeconds > eventMinutes * 60 ? [] : [{ kind, severity, ...(machine !== undefined && { machine }), ageSeconds, detail }];
+  return !isRecent(event, nowMs) ? [] : [{ kind, severity, ...(machine !== undefined && { machine }), ageSeconds, detail }];
 }
 
 /** Names of properties that an expression reads the aggregates of; `*` for all. */

@@ -25,6 +25,7 @@ export interface ManagerSetup {
   readonly triggers?: readonly Trigger[];
   readonly roles?: readonly Role[];
   readonly power?: Surroundings['power'];
+  readonly events?: Surroundings['events'];
   /** Machines whose documents name no role. */
   readonly without?: readonly string[];
   readonly machines?: readonly string[];
@@ -87,6 +88,7 @@ export class Lab {
       images: { resolve: (image) => ({ kind: 'found', ref: `${image}@1`, files: [] }) },
       renderDomain: (vm) => ({ config: `name = "${vm.name}"` }),
       tell: (event) => void this.events.push(event),
+      ...(setup.events !== undefined && { events: setup.events }),
       log: this.log,
       newId: () => `${name}-${++this.#ids}`,
     });

@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import type { NewEvent } from '../../../src/events/event-store.ts';
+import type { Manager } from '../../../src/manager/manager.ts';
+import { topics } from '../../../src/manager/protocol.ts';
+import { trigger } from '../triggers/facts.ts';
+import { Lab } from './manager-lab.ts';
+
+/** How many events of a kind triggers see. */
+function seen(manager: Manager, kind: string): number {
+  for (const count of [0, 1, 2, 3]) {
+    const expr = `events.filter(e, e.kind == "${kind}").size() == ${count}`;
+    if (manager.checkTrigger(trigger({ expr })).evaluation?.result === 'true') return count;
+  }
+  throw new Error(`more than 3 events ${kind} are seen`);
+}
+
+/** Somebody else in the service who tells, and hears what the manager tells. */
+class Service {
+  readonly #listeners = new Set<(event: NewEvent) => void>();
+
+  subscribe(listener: (event: NewEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  tell(event: NewEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  get isHeard(): boolean {
+    return this.#listeners.size > 0;
+  }
+}
+
+describe('the triggers of a manager', () => {
+  it('see what it decides, what it says of properties, of other managers and of itself, each once', async () => {
+    const lab = new Lab();
+    const manager = await lab.manager();
+    await lab.join();
+    await lab.say({ kind: 'PROPERR', name: 'raid', code: 'timeout', reason: 'it ran for too long' });
+    await lab.agent.publish(
+      topics.manager('server2'),
+      Buffer.from(JSON.stringify({ v: 1, kind: 'PRESENCE', manager: 'server2', state: 'standby', reason: 'server1 leads' })),
+      { qos: 1 },
+    );
+    await lab.wait(1000);
+    const kinds = ['host.online', 'vm.starting', 'agent.property', 'manager.joined', 'manager.leading'];
+    expect(kinds.map((kind) => `${kind} ${seen(manager, kind)}`)).toEqual(kinds.map((kind) => `${kind} 1`));
+  });
+
+  it('see what others in the service tell, and nothing of its own twice', async () => {
+    const lab = new Lab();
+    const service = new Service();
+    const manager = await lab.manager('server1', { events: service });
+    await lab.join();
+    expect(seen(manager, 'host.online')).toBe(0);
+    for (const event of lab.told('host.online')) service.tell(event);
+    service.tell({ atMs: lab.clock.now(), kind: 'boot.failed', severity: 'error', machine: 'post07', detail: {} });
+    service.tell({ atMs: lab.clock.now(), kind: 'boot.file', severity: 'debug', machine: 'post07', detail: {} });
+    expect(['host.online', 'boot.failed', 'boot.file'].map((kind) => seen(manager, kind))).toEqual([1, 1, 0]);
+    await manager.close();
+    expect(service.isHeard).toBe(false);
+  });
+});
