@@ -26,7 +26,7 @@ export class HostCommands {
     const { networks, images } = this.#parts;
     switch (command) {
       case 'image.fetch': {
-        const fetched = await images.ensure(args.files);
+        const fetched = await images.ensure(args.files, { evict: false });
         if (fetched.kind === 'failed') return failed(fetched);
         fetched.release();
         return { kind: 'EXECVAL', result: { image: args.image, files: Object.keys(fetched.paths) } };

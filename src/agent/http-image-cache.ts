@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createWriteStream, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -7,6 +7,7 @@ import { get } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
+import { ImageRoom } from './image-room.ts';
 import type { Failed, FetchedFiles, ImageCache, ImageFile } from './parts.ts';
 
 export interface HttpImageCacheOptions {
@@ -26,60 +27,106 @@ export interface HttpImageCacheOptions {
 
 type Fetched = { readonly kind: 'done' } | (Failed & { readonly again: boolean });
 
+/** Files that were fetched ahead of need are older than any that was used, and the newest of them goes first: what matters most came first. */
+const aheadSeconds = 1_000_000;
+
 /**
  * Files by their sha256. A file gets its name only when size and sha256 are right, so whatever lies there is whole; who asks for one
- * that is under way waits for that download. What no domain is started from makes room for what comes, the longest unused first.
+ * that is under way waits for that download. What no domain is started from makes room for what one is, the longest unused first.
  */
 export class HttpImageCache implements ImageCache {
   readonly #options: Required<HttpImageCacheOptions>;
   readonly #downloads = new Map<string, Promise<Fetched>>();
-  readonly #held = new Map<string, number>();
-  #coming = 0;
+  readonly #room: ImageRoom;
+  readonly #ahead = new Set<Promise<FetchedFiles>>();
+  #aheadCount = 0;
   readonly server: string;
 
   constructor(options: HttpImageCacheOptions) {
     this.#options = { tries: 4, pauseMs: 1000, idleMs: 20_000, ...options };
+    this.#room = new ImageRoom(options);
     this.server = hostOf(new URL(options.server));
     mkdirSync(options.dir, { recursive: true, mode: 0o700 });
     for (const name of readdirSync(options.dir)) if (!/^[0-9a-f]{64}$/.test(name)) rmSync(join(options.dir, name), { recursive: true });
   }
 
-  async ensure(files: readonly ImageFile[]): Promise<FetchedFiles> {
-    for (const { sha256 } of files) this.#held.set(sha256, (this.#held.get(sha256) ?? 0) + 1);
-    let released = false;
-    const release = (): void => {
-      if (released) return;
-      released = true;
-      for (const { sha256 } of files) this.#release(sha256);
-    };
-    const paths: Record<string, string> = {};
-    for (const file of files) {
-      const fetched = await this.#one(file);
-      if (fetched.kind === 'failed') {
-        release();
-        return { kind: 'failed', code: fetched.code, reason: fetched.reason };
-      }
-      paths[file.name] = this.#path(file.sha256);
+  async ensure(files: readonly ImageFile[], { evict = true }: { readonly evict?: boolean } = {}): Promise<FetchedFiles> {
+    if (evict) return this.#forUse(files);
+    const ahead = this.#aheadOfNeed(files);
+    this.#ahead.add(ahead);
+    try {
+      return await ahead;
+    } finally {
+      this.#ahead.delete(ahead);
     }
-    return { kind: 'done', paths, release };
   }
 
-  #release(sha256: string): void {
-    const left = (this.#held.get(sha256) ?? 1) - 1;
-    if (left > 0) this.#held.set(sha256, left);
-    else this.#held.delete(sha256);
+  async #forUse(files: readonly ImageFile[]): Promise<FetchedFiles> {
+    const release = this.#room.hold(files);
+    let isDone = false;
+    try {
+      let room = this.#room.take(files, true);
+      // What comes ahead of need can make room as soon as it is there.
+      while (room.kind === 'failed' && this.#ahead.size > 0) {
+        await Promise.allSettled([Promise.race(this.#ahead)]);
+        room = this.#room.take(files, true);
+      }
+      if (room.kind === 'failed') return room;
+      const failed = await this.#each(files, room.end);
+      if (failed !== undefined) return failed;
+      const now = this.#options.clock.now() / 1000;
+      for (const { sha256 } of files) utimesSync(this.#path(sha256), now, now);
+      isDone = true;
+      return { kind: 'done', paths: this.#paths(files), release };
+    } finally {
+      if (!isDone) release();
+    }
+  }
+
+  async #aheadOfNeed(files: readonly ImageFile[]): Promise<FetchedFiles> {
+    const fresh = files.filter(({ sha256 }) => !existsSync(this.#path(sha256)));
+    const release = this.#room.hold(files);
+    try {
+      const room = this.#room.take(files, false);
+      if (room.kind === 'failed') return room;
+      const failed = await this.#each(files, room.end);
+      if (failed !== undefined) return failed;
+    } finally {
+      release();
+      this.#goFirst(fresh);
+    }
+    return { kind: 'done', paths: this.#paths(files), release: () => undefined };
+  }
+
+  #goFirst(files: readonly ImageFile[]): void {
+    const seconds = aheadSeconds - ++this.#aheadCount;
+    for (const { sha256 } of files) {
+      const path = this.#path(sha256);
+      if (!this.#room.isHeld(sha256) && existsSync(path)) utimesSync(path, seconds, seconds);
+    }
+  }
+
+  async #each(files: readonly ImageFile[], end: () => void): Promise<Failed | undefined> {
+    try {
+      for (const file of files) {
+        const fetched = await this.#one(file);
+        if (fetched.kind === 'failed') return { kind: 'failed', code: fetched.code, reason: fetched.reason };
+      }
+      return undefined;
+    } finally {
+      end();
+    }
+  }
+
+  #paths(files: readonly ImageFile[]): Readonly<Record<string, string>> {
+    return Object.fromEntries(files.map(({ name, sha256 }) => [name, this.#path(sha256)]));
   }
 
   #one(file: ImageFile): Promise<Fetched> {
     const running = this.#downloads.get(file.sha256);
     if (running !== undefined) return running;
-    const path = this.#path(file.sha256);
-    const there = statSync(path, { throwIfNoEntry: false });
-    if (there?.size === file.bytes) {
-      const now = this.#options.clock.now() / 1000;
-      utimesSync(path, now, now);
-      return Promise.resolve({ kind: 'done' });
-    }
+    const there = statSync(this.#path(file.sha256), { throwIfNoEntry: false });
+    if (there?.size === file.bytes) return Promise.resolve({ kind: 'done' });
     if (there !== undefined) return Promise.resolve(wrong(file, `it has ${there.size} bytes, and was announced with ${file.bytes}`));
     const download = this.#download(file).finally(() => this.#downloads.delete(file.sha256));
     this.#downloads.set(file.sha256, download);
@@ -87,20 +134,13 @@ export class HttpImageCache implements ImageCache {
   }
 
   async #download(file: ImageFile): Promise<Fetched> {
-    const room = this.#makeRoom(file);
-    if (room !== undefined) return room;
-    this.#coming += file.bytes;
-    try {
-      for (let attempt = 1; ; attempt++) {
-        const fetched = await this.#attempt(file);
-        if (fetched.kind === 'done' || !fetched.again || attempt >= this.#options.tries) return fetched;
-        this.#options.log.warn({ file: file.path, reason: fetched.reason, attempt }, 'a file is fetched again');
-        await new Promise<void>((resolve) => {
-          this.#options.clock.after(this.#options.pauseMs * 2 ** (attempt - 1), resolve);
-        });
-      }
-    } finally {
-      this.#coming -= file.bytes;
+    for (let attempt = 1; ; attempt++) {
+      const fetched = await this.#attempt(file);
+      if (fetched.kind === 'done' || !fetched.again || attempt >= this.#options.tries) return fetched;
+      this.#options.log.warn({ file: file.path, reason: fetched.reason, attempt }, 'a file is fetched again');
+      await new Promise<void>((resolve) => {
+        this.#options.clock.after(this.#options.pauseMs * 2 ** (attempt - 1), resolve);
+      });
     }
   }
 
@@ -153,25 +193,6 @@ export class HttpImageCache implements ImageCache {
     return promise;
   }
 
-  #makeRoom(file: ImageFile): (Failed & { readonly again: false }) | undefined {
-    const { dir, maxBytes, log } = this.#options;
-    const kept = readdirSync(dir)
-      .filter((name) => /^[0-9a-f]{64}$/.test(name))
-      .map((name) => usedFile(dir, name))
-      .sort((one, other) => one.usedMs - other.usedMs);
-    let total = kept.reduce((sum, { bytes }) => sum + bytes, 0) + this.#coming + file.bytes;
-    for (const { name, bytes } of kept) {
-      if (total <= maxBytes) break;
-      if (this.#held.has(name)) continue;
-      rmSync(join(dir, name), { force: true });
-      log.info({ sha256: name, bytes }, 'a file that is not used made room');
-      total -= bytes;
-    }
-    if (total <= maxBytes) return undefined;
-    const reason = `${file.path}: with its ${file.bytes} bytes, files for VMs would take ${total} of the ${maxBytes} that they may take here`;
-    return { kind: 'failed', code: 'no-memory', reason, again: false };
-  }
-
   #path(sha256: string): string {
     return join(this.#options.dir, sha256);
   }
@@ -185,9 +206,4 @@ class TooLong extends Error {}
 
 function wrong(file: ImageFile, reason: string): Fetched {
   return { kind: 'failed', code: 'checksum', reason: `${file.path}: ${reason}`, again: false };
-}
-
-function usedFile(dir: string, name: string): { readonly name: string; readonly bytes: number; readonly usedMs: number } {
-  const found = statSync(join(dir, name), { throwIfNoEntry: false });
-  return { name, bytes: found?.size ?? 0, usedMs: found?.mtimeMs ?? 0 };
 }

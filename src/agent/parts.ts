@@ -103,8 +103,11 @@ export type FetchedFiles =
 export interface ImageCache {
   /** The name or address of the server that this host booted from. */
   readonly server: string;
-  /** Fetches what is not there, and checks size and sha256. */
-  ensure(files: readonly ImageFile[]): Promise<FetchedFiles>;
+  /**
+   * Fetches what is not there, and checks size and sha256. `evict: false` is for what nobody needs yet: it comes only where there is
+   * room (else `no-memory`), and goes before all others.
+   */
+  ensure(files: readonly ImageFile[], options?: { readonly evict?: boolean }): Promise<FetchedFiles>;
 }
 
 export interface PropertyValue {

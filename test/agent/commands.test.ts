@@ -500,6 +500,13 @@ describe('what is done to the host', () => {
     await dom0.execute('i', 'image.fetch', { image: 'worker@1', files: [] });
     expect(dom0.answers('i')).toMatchObject([{ result: { image: 'worker@1' } }]);
   });
+
+  it('an image that is fetched ahead of need removes nothing, one that a VM is started from may', async () => {
+    const dom0 = await ruled();
+    await dom0.execute('i', 'image.fetch', { image: 'worker@1', files: [] });
+    await dom0.execute('x', 'vm.create', createArgs('worker-1'));
+    expect(dom0.asksToEvict).toEqual([false, true]);
+  });
 });
 
 describe('properties', () => {

@@ -129,6 +129,8 @@ export class FakeDom0 {
   readonly networkCalls: string[] = [];
   fetched: Promise<FetchedFiles> | undefined;
   held = 0;
+  /** Of each time that files were asked for. */
+  readonly asksToEvict: boolean[] = [];
   rebooted: string | undefined;
   agent: Agent | undefined;
   readonly manager: Bus;
@@ -172,7 +174,8 @@ export class FakeDom0 {
       },
       images: {
         server: '192.168.0.5',
-        ensure: (files) => {
+        ensure: (files, { evict = true } = {}) => {
+          this.asksToEvict.push(evict);
           this.held++;
           const release = (): void => void this.held--;
           const paths = Object.fromEntries(files.map(({ name, sha256 }) => [name, `/flash/${sha256.slice(0, 4)}`]));

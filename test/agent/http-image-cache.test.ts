@@ -52,6 +52,13 @@ function fileOf(content: string, more: Partial<ImageFile> = {}): ImageFile {
   return { name: 'vmlinuz', path: '/images/worker@1/vmlinuz', sha256, bytes: Buffer.byteLength(content), ...more };
 }
 
+async function use(cache: HttpImageCache, file: ImageFile | undefined): Promise<void> {
+  if (file === undefined) return;
+  const fetched = await cache.ensure([file]);
+  if (fetched.kind === 'failed') throw new Error(fetched.reason);
+  fetched.release();
+}
+
 describe('the image cache', () => {
   it('fetches a file once, and has it whole', async () => {
     const { cache, dir, asked } = await rig((response) => response.end('kernel'));
@@ -121,6 +128,72 @@ describe('the image cache', () => {
     if (held.kind === 'done') held.release();
     expect(await cache.ensure([fileOf('4'.repeat(400))])).toMatchObject({ kind: 'done' });
     expect(existsSync(join(dir, one.sha256))).toBe(false);
+  });
+
+  const full = async (): Promise<Rig & { readonly two: readonly ImageFile[] }> => {
+    const made = await rig((response, count) => response.end(String(count).repeat(400)), { maxBytes: 1000 });
+    const two = [fileOf('1'.repeat(400)), fileOf('2'.repeat(400))];
+    for (const file of two) await use(made.cache, file);
+    return { ...made, two };
+  };
+  const impossible = [
+    { name: 'one that is larger than all', files: [fileOf('x', { bytes: 2000 })] },
+    { name: 'several that are too large together', files: [fileOf('x', { bytes: 500 }), fileOf('y', { bytes: 501, name: 'initrd.gz' })] },
+  ];
+  it.each(impossible)('removes nothing for what cannot fit: $name', async ({ files }) => {
+    const { cache, dir, two, asked } = await full();
+    expect(await cache.ensure(files)).toMatchObject({
+      kind: 'failed',
+      code: 'no-memory',
+      reason: expect.stringMatching(
+        /^\/images\/worker@1\/vmlinuz( and 1 more)?: with \d+ bytes more, files for VMs would take \d+ of the 1000/,
+      ),
+    });
+    expect(readdirSync(dir).toSorted()).toEqual(two.map(({ sha256 }) => sha256).toSorted());
+    expect(asked).toHaveLength(2);
+    expect(await cache.ensure([fileOf('3'.repeat(400))])).toMatchObject({ kind: 'done' });
+  });
+
+  it('removes nothing for what is fetched ahead of need, and fetches it only where there is room', async () => {
+    const { cache, dir, two, asked } = await full();
+    expect(await cache.ensure([fileOf('3'.repeat(201))], { evict: false })).toMatchObject({ code: 'no-memory' });
+    expect(readdirSync(dir).toSorted()).toEqual(two.map(({ sha256 }) => sha256).toSorted());
+    expect(asked).toHaveLength(2);
+    const small = await rig((response) => response.end('3'.repeat(200)), { maxBytes: 1000, dir });
+    expect(await small.cache.ensure([fileOf('3'.repeat(200))], { evict: false })).toMatchObject({ kind: 'done' });
+    expect(readdirSync(dir)).toHaveLength(3);
+  });
+
+  it('makes room by what was fetched ahead of need before what was used, and by the last of that first', async () => {
+    const { cache, dir } = await rig((response, count) => response.end(String(count).repeat(300)), { maxBytes: 1000 });
+    const [used, first, last, fourth, fifth] = ['1', '2', '3', '4', '5'].map((digit) => fileOf(digit.repeat(300)));
+    const isThere = (file: ImageFile | undefined): boolean => existsSync(join(dir, file?.sha256 ?? ''));
+    await use(cache, used);
+    for (const file of [first, last]) await cache.ensure(file === undefined ? [] : [file], { evict: false });
+    await use(cache, fourth);
+    expect([used, first, last, fourth].map(isThere)).toEqual([true, true, false, true]);
+    await use(cache, fifth);
+    expect([used, first, fourth, fifth].map(isThere)).toEqual([true, false, true, true]);
+  });
+
+  it('lets a start wait for what is on its way ahead of need, and takes its room then', async () => {
+    const { cache, dir, asked } = await rig((response, count) => setTimeout(() => response.end(String(count).repeat(600)), 30), {
+      maxBytes: 1000,
+    });
+    const [ahead, needed] = [fileOf('1'.repeat(600)), fileOf('2'.repeat(600))];
+    const both = [cache.ensure([ahead], { evict: false }), cache.ensure([needed])];
+    expect(await Promise.all(both)).toMatchObject([{ kind: 'done' }, { kind: 'done' }]);
+    expect(asked).toHaveLength(2);
+    expect(readdirSync(dir)).toEqual([needed.sha256]);
+  });
+
+  it('counts what several wait for once, and no longer than it is waited for', async () => {
+    const { cache, asked } = await rig((response) => setTimeout(() => response.writeHead(404).end(), 10), { maxBytes: 1000 });
+    const files = [fileOf('1'.repeat(400)), fileOf('2'.repeat(500), { name: 'initrd.gz' })];
+    const fetched = await Promise.all([cache.ensure(files), cache.ensure(files), cache.ensure(files, { evict: false })]);
+    expect(fetched.map((each) => each.kind === 'failed' && each.code)).toEqual(['unreachable', 'unreachable', 'unreachable']);
+    expect(asked).toHaveLength(1);
+    expect(await cache.ensure([fileOf('3'.repeat(1000))])).toMatchObject({ code: 'unreachable' });
   });
 
   it('knows whole files of an earlier process, and removes its halves', async () => {
