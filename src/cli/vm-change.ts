@@ -3,7 +3,7 @@ import type { VmResource } from '../api/schemas/vm.ts';
 import { apiPath } from './api-client.ts';
 import type { ApiClient } from './api-client.ts';
 import { changeEach } from './each-change.ts';
-import type { EachChange } from './each-change.ts';
+import type { EachChange } from './each-report.ts';
 import { addVmChoice, chooseVms, vmChoiceHelp } from './farm-selection.ts';
 import type { Chosen, EachOptions, VmChoice } from './farm-selection.ts';
 import { addOtherWord } from './other-words.ts';

@@ -214,6 +214,18 @@ describe('the commands of the VM manager', () => {
       expect(await good('host activate post01')).toBe('post01 takes VMs again\n');
     });
 
+    it('is drained with others by a label, each audited by itself, and one that is refused keeps no other back', async () => {
+      manager.refusals.set('post01', 'post01 is the last that can host gateway');
+      expect(await run('host drain -l rack --yes')).toMatchObject({
+        code: 4,
+        out: 'post02 is drained\n',
+        error:
+          'post01 refused: post01 is the last that can host gateway\npost02: it begins at once\n1 drained, 1 refused\nvirtdom: cannot drain post01\n',
+      });
+      const audited = JSON.parse(await good('audit list --action host.drain --limit 2 -o json')) as { object: string; outcome: string }[];
+      expect(audited.map(({ object, outcome }) => `${object} ${outcome}`).sort()).toEqual(['host/post01 refused', 'host/post02 done']);
+    });
+
     it('is drained until somebody activates it again: 4', async () => {
       const waiting = run('host drain post01 --wait');
       await vi.waitUntil(() => manager.duties.get('post01') === 'draining');
