@@ -85,7 +85,7 @@ export class PropertyBook {
         `more than ${propertyLimits.valuesPerSecond} values a second: the rest is not kept. Raise the ticks of its properties`,
       );
     if (taken > 0) {
-      if (message.kind === 'PROPLIST') entry.definitions = message.properties;
+      if (message.kind === 'PROPLIST') this.#define(entry, message.properties);
       else if (message.kind === 'PROPERR') this.#fail(entry, message, nowMs, notice);
       else
         for (const value of message.values.slice(0, taken)) {
@@ -141,6 +141,19 @@ export class PropertyBook {
   /** Forgets all machines but these. */
   keepOnly(machines: ReadonlySet<string>): void {
     for (const machine of this.#machines.keys()) if (!machines.has(machine)) this.forget(machine);
+  }
+
+  /** What an agent does not extract any more has no value any more. */
+  #define(entry: MachineProperties, definitions: readonly PropertyDefinitionSaid[]): void {
+    entry.definitions = definitions;
+    const listed = new Set(definitions.map(({ name }) => name));
+    for (const [name, kept] of entry.kept) {
+      if (listed.has(name)) continue;
+      entry.kept.delete(name);
+      this.#count(entry, -kept.bytes);
+      if (kept.history !== undefined) this.#histories--;
+      delete entry.values;
+    }
   }
 
   #entryOf(machine: string): MachineProperties {

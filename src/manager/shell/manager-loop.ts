@@ -112,7 +112,7 @@ export class ManagerLoop {
         this.take({ kind: 'look' });
       }),
     );
-    this.#endings.push(boots.subscribe(() => this.take({ kind: 'look' })));
+    this.#endings.push(boots.subscribe(({ machine }) => this.#hearBoot(machine)));
     store.follow(() => (this.#followed = true));
     await this.#seekLead();
     this.#endings.push(bus.onState((state) => this.#hearBus(state.kind === 'connected', state.kind === 'connected' ? '' : state.reason)));
@@ -164,9 +164,20 @@ export class ManagerLoop {
       });
   }
 
-  /** The list of what an agent extracts is asked for at each agreement, and then what it has extracted already. */
+  /** It may be another box, or another image: nothing that was said of it before decides anything any more. */
+  #hearBoot(machine: string): void {
+    this.#reflexes.forget(machine);
+    this.#worldView.forget(machine);
+    this.take({ kind: 'look' });
+  }
+
+  /**
+   * The list of what an agent extracts is asked for at each agreement, and then what it has extracted already. What is said before that
+   * may be of an earlier boot.
+   */
   #hearProperties(host: string, message: PropertyMessage): void {
-    if (!this.state.hosts.has(host)) return;
+    const entry = this.state.hosts.get(host);
+    if (entry?.link.agreed !== true || entry.kept.boot !== this.#surroundings.boots.newest(host)?.boot) return;
     for (const event of this.#reflexes.hear(host, message)) this.#tell(event);
     if (message.kind !== 'PROPLIST' || message.properties.length === 0) return;
     const names = message.properties.slice(0, 256).map(({ name }) => name);

@@ -125,6 +125,11 @@ export class Reflexes {
     return promise;
   }
 
+  /** What it said is of a boot that is over. */
+  forget(machine: string): void {
+    this.#properties.forget(machine);
+  }
+
   forgetAllBut(world: World): void {
     this.#properties.keepOnly(new Set(world.objects.machines.keys()));
   }

@@ -8,6 +8,8 @@ import { byName } from '../world.ts';
 import type { Objects, World } from '../world.ts';
 
 const roleEveryMs = 10_000;
+/** For a host that has no role yet: what its rule reads may come at any moment. */
+const noRoleEveryMs = 1000;
 
 interface ChosenRole {
   readonly machine: Machine;
@@ -58,6 +60,11 @@ export class WorldView {
     };
   }
 
+  /** What was chosen for it is chosen anew. */
+  forget(machine: string): void {
+    this.#chosen.delete(machine);
+  }
+
   #named(): Objects {
     const { current } = this.#surroundings.objects;
     if (this.#objects === undefined || this.#listed !== current) {
@@ -77,7 +84,8 @@ export class WorldView {
     const given = assigned === undefined ? '' : `${assigned.role} ${assigned.by}`;
     const before = this.#chosen.get(machine.name);
     const same = before?.machine === machine && before.assigned === given && before.roles === roles;
-    if (before !== undefined && same && nowMs - before.atMs < roleEveryMs) return before.choice;
+    const everyMs = before?.choice.role === undefined ? noRoleEveryMs : roleEveryMs;
+    if (before !== undefined && same && nowMs - before.atMs < everyMs) return before.choice;
     const question = {
       machine,
       properties: this.#sight.propertiesOf(machine.name),

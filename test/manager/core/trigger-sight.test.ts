@@ -32,6 +32,10 @@ class Service {
   }
 }
 
+function ram(value: number): object {
+  return { kind: 'PROPVAL', values: [{ name: 'ram', type: 'int', value, age: 0 }] };
+}
+
 describe('the triggers of a manager', () => {
   it('see what it decides, what it says of properties, of other managers and of itself, each once', async () => {
     const lab = new Lab();
@@ -60,5 +64,39 @@ describe('the triggers of a manager', () => {
     expect(['host.online', 'boot.failed', 'boot.file'].map((kind) => seen(manager, kind))).toEqual([1, 1, 0]);
     await manager.close();
     expect(service.isHeard).toBe(false);
+  });
+});
+
+describe('what a machine said of itself', () => {
+  const big = {
+    name: 'big',
+    environments: [],
+    networks: [],
+    labels: {},
+    reserveMib: 0,
+    priority: 0,
+    match: { when: 'properties.ram > 100' },
+  };
+  const setup = { environments: [], roles: [big], without: ['post01'] };
+
+  it('is forgotten with its boot: neither its role nor a trigger is decided by it any more', async () => {
+    const lab = new Lab();
+    const manager = await lab.manager('server1', setup);
+    await lab.join();
+    await lab.say(ram(128));
+    await lab.wait(11_000);
+    expect([manager.hosts()[0]?.role, manager.properties('post01')[0]?.value]).toEqual(['big', 128]);
+    lab.boot('post01');
+    expect(manager.properties('post01')).toEqual([]);
+    await lab.say(ram(256));
+    await lab.present();
+    await lab.rest();
+    await lab.wait(6000);
+    expect(manager.properties('post01')).toEqual([]);
+    expect(manager.hosts()[0]).toMatchObject({ boot: 2, state: 'online' });
+    expect(manager.hosts()[0]?.role).toBeUndefined();
+    await lab.say(ram(512));
+    await lab.wait(2000);
+    expect(manager.hosts()[0]?.role).toBe('big');
   });
 });

@@ -14,6 +14,11 @@ function failed(name: string, reason: string): AgentMessageOf<'PROPERR'> {
   return { v: 1, kind: 'PROPERR', id: `m${number++}`, name, code: 'timeout', reason };
 }
 
+function listed(...names: readonly string[]): PropertyMessage {
+  const properties = names.map((name) => ({ name, type: 'int', ticks: 60, command: 'exec', origin: 'x.ini' }));
+  return { v: 1, kind: 'PROPLIST', id: `m${number++}`, properties };
+}
+
 function flood(): PropertyMessage {
   const values = Array.from({ length: 256 }, (_, index) => ({ name: `p${index}`, type: 'int' as const, value: 1, age: 0 }));
   return { v: 1, kind: 'PROPVAL', id: `m${number++}`, values };
@@ -47,6 +52,19 @@ describe('the book of properties', () => {
     );
     expect(up?.history.slice(-2).map(({ value }) => value)).toEqual([true, false]);
     expect(name?.history).toEqual([]);
+  });
+
+  it('has no value of what its agent does not list any more, and room for others instead', () => {
+    const book = new PropertyBook(64 * 1024);
+    book.hear('post01', listed('load', 'raid', 'text'), atMs);
+    for (const each of [said('load', 1), said('text', 'x'.repeat(60_000), 'string'), failed('raid', 'no disk')])
+      book.hear('post01', each, atMs);
+    expect(book.valuesOf('post01')).toMatchObject({ load: 1 });
+    expect(book.hear('post02', said('text', 'x'.repeat(60_000), 'string'), atMs).notices).toMatchObject([{ kind: 'too-large' }]);
+    book.hear('post01', listed('load'), atMs);
+    expect(book.valuesOf('post01')).toEqual({ load: 1 });
+    expect(book.readings('post01').map(({ name }) => name)).toEqual(['load']);
+    expect(book.hear('post02', said('text', 'x'.repeat(60_000), 'string'), atMs).notices).toEqual([]);
   });
 
   it('says which properties are new, and gives expressions one object until one of them changes', () => {
