@@ -8,6 +8,10 @@ import { protocolVersion, topics } from '../protocol.ts';
 import type { ManagerPresence } from '../protocol.ts';
 
 const mostManagers = 64;
+/** Of one manager and each kind of news, in so long. */
+const toldAtMost = 20;
+const toldWithinMs = 600_000;
+const mostCounted = 4 * mostManagers;
 
 interface Heard extends OtherManager {
   /** What was told of it last; before that nothing, unless it was here. */
@@ -27,6 +31,8 @@ interface RingParts {
 export class ManagerRing {
   readonly #parts: RingParts;
   readonly #heard = new Map<string, Heard>();
+  /** When each kind of news was told of each, also of one that has made room for another. */
+  readonly #toldMs = new Map<string, readonly number[]>();
   #subscription: BusSubscription | undefined;
   #closed = false;
   #leads = false;
@@ -72,26 +78,50 @@ export class ManagerRing {
     }
     const { manager: name, state, reason } = presence;
     const known = this.#heard.get(name);
-    if (name === this.#parts.name || (known === undefined && this.#heard.size >= mostManagers)) return;
-    const isHere = state === 'leading' || state === 'standby';
+    if (name === this.#parts.name || (known === undefined && !this.#hasRoom(state))) return;
     const heard: Heard = {
       ...(known?.told !== undefined && { told: known.told }),
       name,
       state,
       reason,
       sinceMs: known?.state === state ? known.sinceMs : this.#parts.clock.now(),
-      wasHere: isHere || known?.wasHere === true,
+      wasHere: isHere(state) || known?.wasHere === true,
     };
     this.#heard.set(name, heard);
     this.#tell(heard);
   }
 
+  /** What is retained of managers that are gone keeps out none that is here: the one that went first makes room. */
+  #hasRoom(state: OtherManager['state']): boolean {
+    if (this.#heard.size < mostManagers) return true;
+    const gone = [...this.#heard.values()].filter((each) => !isHere(each.state)).sort((a, b) => a.sinceMs - b.sinceMs);
+    const [first] = gone;
+    if (first === undefined || !isHere(state)) return false;
+    return this.#heard.delete(first.name);
+  }
+
   #tell(heard: Heard): void {
     const { name, state, reason, told, wasHere } = heard;
     const news = state === 'left' || state === 'lost' ? state : 'joined';
-    if (!this.#leads || news === told || !wasHere) return;
+    if (!this.#leads || news === told || !wasHere || !this.#mayTell(`${news} ${name}`)) return;
     this.#heard.set(name, { ...heard, told: news });
     const severity = news === 'lost' ? 'warning' : 'info';
     this.#parts.tell({ atMs: this.#parts.clock.now(), kind: `manager.${news}`, severity, detail: { manager: name, state, reason } });
   }
+
+  /** One that comes and goes without end fills no log. */
+  #mayTell(key: string): boolean {
+    const nowMs = this.#parts.clock.monotonic();
+    const isRecent = (atMs: number): boolean => nowMs - atMs < toldWithinMs;
+    const times = (this.#toldMs.get(key) ?? []).filter(isRecent);
+    if (times.length === 0 && this.#toldMs.size >= mostCounted)
+      for (const [each, its] of this.#toldMs) if (!its.some(isRecent)) this.#toldMs.delete(each);
+    if (times.length >= toldAtMost || (times.length === 0 && this.#toldMs.size >= mostCounted)) return false;
+    this.#toldMs.set(key, [...times, nowMs]);
+    return true;
+  }
+}
+
+function isHere(state: OtherManager['state']): boolean {
+  return state === 'leading' || state === 'standby';
 }

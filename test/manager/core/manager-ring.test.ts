@@ -114,4 +114,45 @@ describe('the group of managers', () => {
     await lab.rest();
     expect(one.others).toHaveLength(64);
   });
+
+  it('has no slot taken from it by those that are gone: the one that went first makes room for one that is here', async () => {
+    const lab = new Lab();
+    const one = await lab.ring('server1');
+    one.say('leading', 'nobody else leads');
+    const other = lab.broker.connect('other');
+    const say = async (name: string, state: string) => {
+      await other.publish(topics.manager(name), Buffer.from(presence(name, { state })), { qos: 1, retain: true });
+      await lab.rest();
+      lab.clock.advance(1000);
+    };
+    for (let count = 0; count < 64; count++) await say(`old${count}`, count % 2 === 0 ? 'left' : 'lost');
+    await say('server2', 'standby');
+    await say('server3', 'left');
+    expect(one.others.map(({ name }) => name)).toEqual([...Array.from({ length: 63 }, (_, count) => `old${count + 1}`), 'server2']);
+    expect(lab.news).toEqual(['manager.joined info server2: ']);
+    for (let count = 0; count < 70; count++) await say(`new${count}`, 'standby');
+    expect(one.others.filter(({ state }) => state === 'standby')).toHaveLength(64);
+    expect(one.others.map(({ name }) => name)).toContain('server2');
+  });
+
+  it('tells of one that comes and goes without end 20 times in ten minutes, and later again', async () => {
+    const lab = new Lab();
+    const one = await lab.ring('server1');
+    one.say('leading', 'nobody else leads');
+    const other = lab.broker.connect('other');
+    const flap = async () => {
+      for (const state of ['standby', 'lost']) {
+        await other.publish(topics.manager('server2'), Buffer.from(presence('server2', { state })), { qos: 1 });
+        await lab.rest();
+      }
+    };
+    for (let count = 0; count < 100; count++) await flap();
+    expect(lab.told.map(({ kind }) => kind)).toEqual(
+      Array.from({ length: 40 }, (_, n) => (n % 2 === 0 ? 'manager.joined' : 'manager.lost')),
+    );
+    expect(one.others).toMatchObject([{ name: 'server2', state: 'lost' }]);
+    lab.clock.advance(600_000);
+    await flap();
+    expect(lab.told.slice(40).map(({ kind }) => kind)).toEqual(['manager.joined', 'manager.lost']);
+  });
 });
