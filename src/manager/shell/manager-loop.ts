@@ -21,6 +21,8 @@ import { askPower } from './power-hands.ts';
 import { RecordKeeper } from './record-keeper.ts';
 import type { LeaderRecord } from './record-keeper.ts';
 import type { Reflexes } from './reflexes.ts';
+import { mayLead, whoLeads } from './who-leads.ts';
+import type { Self } from './who-leads.ts';
 import type { WorldView } from './world-view.ts';
 
 const retryMs = 1000;
@@ -50,7 +52,7 @@ export class ManagerLoop {
   readonly ring: ManagerRing;
   /** Called after each turn that is durable. */
   onTurn: (state: ManagerState) => void = () => {};
-  readonly #self: Omit<LeaderRecord, 'untilMs'>;
+  readonly #self: Self;
   readonly #endings: (() => void)[] = [];
   #state: ManagerState = emptyState;
   #mode: ManagerStatus['state'] = 'starting';
@@ -178,10 +180,10 @@ export class ManagerLoop {
   #hearProperties(host: string, message: PropertyMessage): void {
     const entry = this.state.hosts.get(host);
     if (entry?.link.agreed !== true || entry.kept.boot !== this.#surroundings.boots.newest(host)?.boot) return;
-    for (const event of this.#reflexes.hear(host, message)) this.#tell(event);
-    if (message.kind !== 'PROPLIST' || message.properties.length === 0) return;
-    const names = message.properties.slice(0, 256).map(({ name }) => name);
-    this.link.send({ kind: 'message', host, message: { v: 1, kind: 'GETPROP', id: this.#surroundings.newId(), names } });
+    const { events, ask } = this.#reflexes.hear(host, message);
+    for (const event of events) this.#tell(event);
+    if (ask.length > 0)
+      this.link.send({ kind: 'message', host, message: { v: 1, kind: 'GETPROP', id: this.#surroundings.newId(), names: [...ask] } });
   }
 
   /** Does something in a turn of its own. @returns what `view` says of the state that is durable then. */
@@ -289,7 +291,7 @@ export class ManagerLoop {
     this.#state = { ...state, memory: { ...state.memory, bus } };
     this.#reflexes.restore(this.#state);
     if (this.#mode === 'stopped' || !this.#mayLead(leader)) {
-      if (this.#mode !== 'stopped') this.#stand('standby', this.#whoLeads(leader));
+      if (this.#mode !== 'stopped') this.#stand('standby', whoLeads(leader, this.#self));
       return;
     }
     const startedMs = this.#clock.monotonic();
@@ -312,16 +314,9 @@ export class ManagerLoop {
     this.take({ kind: 'look' });
   }
 
-  #whoLeads(leader: LeaderRecord | undefined): string {
-    if (leader?.manager !== this.#self.manager) return `${leader?.manager ?? 'nobody'} leads`;
-    return `another process of the name ${leader.manager} leads: give each manager a name of its own`;
-  }
-
   #mayLead(leader: LeaderRecord | undefined): boolean {
-    if (leader === undefined || leader.untilMs === 0 || leader.instance === this.#self.instance) return true;
-    // At its start: a process of this name that led before is this one's predecessor, and dead.
-    if (leader.manager === this.#self.manager && this.#mode === 'starting') return true;
-    return this.#clock.now() >= leader.untilMs + this.#settings.takeoverMs;
+    const { takeoverMs } = this.#settings;
+    return mayLead(leader, this.#self, { starting: this.#mode === 'starting', nowMs: this.#clock.now(), takeoverMs });
   }
 
   #stand(mode: ManagerStatus['state'], reason: string): void {

@@ -8,6 +8,7 @@ import { roleRuleEvaluator } from '../expressions/role-rule.ts';
 import type { Asked, ManagerControl, PropertyReading, TriggerStatus } from '../manager-control.ts';
 import { PropertyBook } from '../properties/property-book.ts';
 import type { PropertyMessage } from '../properties/property-book.ts';
+import type { AgentMessageOf } from '../protocol.ts';
 import type { ManagerState } from '../state.ts';
 import { checkTrigger } from '../triggers/check-trigger.ts';
 import { RecentEvents } from '../triggers/recent-events.ts';
@@ -17,6 +18,7 @@ import type { World } from '../world.ts';
 import type { RuleSight } from './world-view.ts';
 
 const answerMs = 15_000;
+const askAgainMs = 1000;
 
 interface Query {
   readonly host: string;
@@ -31,6 +33,7 @@ export class Reflexes {
   readonly #clock: Clock;
   readonly #properties = new PropertyBook();
   readonly #triggers = new TriggerBook();
+  readonly #askedMs = new Map<string, number>();
   readonly #queries = new Map<string, Query>();
   readonly #events = new RecentEvents();
   #known: readonly Trigger[] | undefined;
@@ -46,19 +49,28 @@ export class Reflexes {
     this.#triggers.restore(state.triggers, this.#now());
   }
 
-  /** @returns events to be told of it, and whether a trigger is due soon. */
-  hear(machine: string, message: PropertyMessage): NewEvent[] {
+  /** @returns events to be told of it, and the properties of which the machine's agent is to be asked what it has extracted already. */
+  hear(machine: string, message: PropertyMessage): { readonly events: readonly NewEvent[]; readonly ask: readonly string[] } {
     const now = this.#now();
     const { updated, notices } = this.#properties.hear(machine, message, now.wallMs);
     if (updated.length > 0) this.#triggers.updated(updated, now);
     this.#answer(machine, message);
-    return notices.map(({ kind, name, reason }) => ({
+    const events = notices.map(({ kind, name, reason }) => ({
       atMs: now.wallMs,
       kind: kind === 'flood' ? 'agent.flood' : 'agent.property',
-      severity: 'warning',
+      severity: 'warning' as const,
       machine,
       detail: { problem: kind, reason, ...(name === undefined ? {} : { property: name }) },
     }));
+    return { events, ask: message.kind === 'PROPLIST' ? this.#askAfter(machine, message) : [] };
+  }
+
+  /** It says what it extracts when it agrees to a session; who says it all the time is not asked all the time. */
+  #askAfter(machine: string, { properties }: AgentMessageOf<'PROPLIST'>): readonly string[] {
+    const nowMs = this.#clock.monotonic();
+    if (properties.length === 0 || nowMs - (this.#askedMs.get(machine) ?? Number.NEGATIVE_INFINITY) < askAgainMs) return [];
+    this.#askedMs.set(machine, nowMs);
+    return properties.slice(0, 256).map(({ name }) => name);
   }
 
   remember(event: NewEvent): void {
@@ -128,10 +140,12 @@ export class Reflexes {
   /** What it said is of a boot that is over. */
   forget(machine: string): void {
     this.#properties.forget(machine);
+    this.#askedMs.delete(machine);
   }
 
   forgetAllBut(world: World): void {
     this.#properties.keepOnly(new Set(world.objects.machines.keys()));
+    for (const machine of this.#askedMs.keys()) if (!world.objects.machines.has(machine)) this.#askedMs.delete(machine);
   }
 
   close(): void {

@@ -119,8 +119,8 @@ describe('what waits for a turn', () => {
   });
 });
 
-describe('an agent that floods while a commit is slow', () => {
-  it('costs the others nothing of what is heard of them', async () => {
+describe('an agent that floods', () => {
+  it('costs the others nothing of what is heard of them while a commit is slow', async () => {
     const lab = new Lab();
     const manager = await lab.manager('server1', { machines: ['post01', 'post02'] });
     await lab.join();
@@ -153,5 +153,20 @@ describe('an agent that floods while a commit is slow', () => {
     expect(lab.told('agent.flood')).toHaveLength(3);
     expect(lab.told('agent.refused')).toHaveLength(3);
     expect(lab.log.lines.filter(({ message: line }) => line.includes('were dropped')).length).toBeLessThanOrEqual(3);
+  });
+
+  it('asks an agent that lists its properties all the time for them once a second', async () => {
+    const lab = new Lab();
+    await lab.manager();
+    await lab.join();
+    const properties = [{ name: 'load', type: 'float', ticks: 60, command: 'load', origin: '' }];
+    const asked = () => lab.heard.filter((each) => each.kind === 'GETPROP' && each.names.includes('load')).length;
+    for (let count = 0; count < 300; count++) await lab.say({ kind: 'PROPLIST', properties });
+    await lab.rest();
+    expect(asked()).toBe(1);
+    await lab.wait(1000);
+    await lab.say({ kind: 'PROPLIST', properties });
+    await lab.rest();
+    expect(asked()).toBe(2);
   });
 });
