@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { MemoryBroker } from '../../../src/bus/memory-broker.ts';
 import { HeldClock } from '../../../src/clock.ts';
 import { CapturedLog } from '../../../src/log.ts';
 import type { Input } from '../../../src/manager/hear/input.ts';
 import { topics } from '../../../src/manager/protocol.ts';
 import type { AgentMessage, Presence } from '../../../src/manager/protocol.ts';
+import { AgentLink } from '../../../src/manager/shell/agent-link.ts';
 import { DropCount } from '../../../src/manager/shell/drop-count.ts';
 import { Inbox, inboxLimits } from '../../../src/manager/shell/inbox.ts';
 import { Lab } from './manager-lab.ts';
@@ -118,6 +120,38 @@ describe('what waits for a turn', () => {
     expect(box.log.lines.map(({ fields }) => fields).slice(1)).toEqual([{ count: 10, hosts: { post01: 10 } }]);
   });
 });
+
+describe('the way from the agents', () => {
+  it('has room for those that are here, however many names of others are retained on the bus', async () => {
+    const clock = new HeldClock();
+    const log = new CapturedLog();
+    const broker = new MemoryBroker({ clock });
+    const heard: string[] = [];
+    const drops = new DropCount({ clock, log });
+    const link = new AgentLink({ bus: broker.connect('manager'), clock, log, drops }, (input) => void heard.push(shown(input)), noFailure);
+    await link.open();
+    const agents = broker.connect('agents');
+    const say = async (host: string, state: string): Promise<void> => {
+      const said = { v: 1, kind: 'PRESENCE', state, reason: '', boot: 1, connection: 'c1', agent: '1' };
+      await agents.publish(topics.presence(host), Buffer.from(JSON.stringify(said)), { qos: 1 });
+    };
+    await say('post01', 'here');
+    for (let count = 0; count < 4095; count++) await say(`old${count}`, 'left');
+    for (const host of ['old4095', 'post02', 'post03']) await say(host, host.startsWith('old') ? 'left' : 'here');
+    await broker.settled();
+    expect(heard.slice(4096)).toEqual(['post02 here c1', 'post03 here c1']);
+    expect(link.presences.size).toBe(4096);
+    expect(['post01', 'post02', 'post03', 'old0', 'old1', 'old2'].filter((host) => link.presences.has(host))).toEqual([
+      'post01',
+      'post02',
+      'post03',
+      'old2',
+    ]);
+    await link.close();
+  });
+});
+
+function noFailure(): void {}
 
 describe('an agent that floods', () => {
   it('costs the others nothing of what is heard of them while a commit is slow', async () => {
