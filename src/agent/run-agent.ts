@@ -62,7 +62,7 @@ export async function runAgent(places: AgentPlaces, clock: Clock, log: Log, vers
     log,
     definitions: places.properties,
     plugins: places.plugins,
-    pluginUser: 'nobody',
+    pluginUser: 'virtdom-plugin',
   });
   const { blocks, bsize } = statfsSync(places.images);
   const connection = new NamedConnection(session, version);

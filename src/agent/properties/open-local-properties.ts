@@ -7,7 +7,8 @@ import type { PropertyProblem } from '../parts.ts';
 import { readDefinitions } from './definition-files.ts';
 import { localMachineView } from './local-machine-view.ts';
 import { LocalProperties } from './local-properties.ts';
-import { findUser, PluginRunner } from './plugin-runner.ts';
+import { PluginRunner } from './plugin-runner.ts';
+import { findPluginUser } from './plugin-user.ts';
 import { propertyCommands } from './property-commands.ts';
 
 export interface LocalPropertySettings {
@@ -18,7 +19,7 @@ export interface LocalPropertySettings {
   readonly definitions: string;
   /** `/etc/virtdom/plugins` */
   readonly plugins: string;
-  /** Who runs plugins. */
+  /** Who runs plugins, and nothing else; where there is no such user, nobody runs them. */
   readonly pluginUser: string;
 }
 
@@ -30,9 +31,14 @@ export function openLocalProperties({ machine, clock, log, definitions, plugins,
   const files = readDefinitions(definitions, propertyCommands);
   if (files.problems.length > 0)
     log.warn({ problems: new ConfigError(files.problems).message }, 'definitions of properties are wrong and left out');
-  const user = findUser(readFileSync('/etc/passwd', 'utf8'), pluginUser);
-  if (user === undefined) throw new Error(`there is no user ${pluginUser} in /etc/passwd to run plugins as`);
+  const user = findPluginUser(readFileSync('/etc/passwd', 'utf8'), pluginUser);
+  if (!user.isOwn && files.definitions.some(({ command }) => command === 'exec'))
+    log.warn(
+      { user: pluginUser },
+      'plugins run as nobody, and what they leave running outside of their process group is not ended: give the image a user of their own',
+    );
   const runner = new PluginRunner({ folder: plugins, owner: 0, user, maxOutputBytes });
+  runner.clean().catch((error: unknown) => log.warn({ err: error }, 'what plugins left running cannot be ended'));
   return new LocalProperties({
     machine,
     clock,

@@ -5,6 +5,8 @@ import type { Stats } from 'node:fs';
 import { join } from 'node:path';
 import { isPluginName } from './commands/exec.ts';
 import { CommandError } from './machine-view.ts';
+import { endLeftovers } from './plugin-user.ts';
+import type { PluginUser } from './plugin-user.ts';
 
 export interface PluginSettings {
   /** `/etc/virtdom/plugins` */
@@ -12,7 +14,7 @@ export interface PluginSettings {
   /** Who owns the folder and its scripts; root but in tests. */
   readonly owner: number;
   /** Who runs them; without one, who runs the agent. */
-  readonly user?: { readonly uid: number; readonly gid: number };
+  readonly user?: PluginUser;
   readonly maxOutputBytes: number;
 }
 
@@ -21,10 +23,16 @@ const executable = 0o111;
 const reasonBytes = 512;
 const lateOutputMs = 500;
 
-/** Runs scripts of one folder, each as its own process group without anything of the agent's environment. */
+/**
+ * Runs scripts of one folder, each as its own process group without anything of the agent's environment. A script may leave its group;
+ * what it leaves running there is found by its user, where plugins have one of their own.
+ */
 export class PluginRunner {
   readonly #settings: PluginSettings;
   readonly #running = new Set<string>();
+  /** Their processes, which lead their groups. */
+  readonly #leaders = new Set<number>();
+  #cleaning: Promise<void> = Promise.resolve();
 
   constructor(settings: PluginSettings) {
     this.#settings = settings;
@@ -38,8 +46,19 @@ export class PluginRunner {
     try {
       return await this.#spawn(file, path, args, signal);
     } finally {
+      await this.clean();
       this.#running.delete(file);
     }
+  }
+
+  /** Ends what is part of no running plugin, also what an agent before this one has left. */
+  clean(): Promise<void> {
+    const { user } = this.#settings;
+    if (user === undefined) return Promise.resolve();
+    // One after the other, each with those that run by then.
+    const cleaning = this.#cleaning.then(() => endLeftovers(user, this.#leaders));
+    this.#cleaning = cleaning.catch(() => undefined);
+    return cleaning;
   }
 
   /** Nobody but its owner can have put it there, or changes it now. */
@@ -70,8 +89,9 @@ export class PluginRunner {
       env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8', HOME: '/' },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
-      ...user,
+      ...(user !== undefined && { uid: user.uid, gid: user.gid }),
     });
+    if (child.pid !== undefined) this.#leaders.add(child.pid);
     const output: Buffer[] = [];
     let errors = '';
     let bytes = 0;
@@ -98,6 +118,7 @@ export class PluginRunner {
       const said = errors.trim() === '' ? '' : `: ${errors.trim()}`;
       throw new CommandError('failed', `${file} ended with ${code === null ? String(by) : `status ${code}`}${said}`);
     } finally {
+      if (child.pid !== undefined) this.#leaders.delete(child.pid);
       signal.removeEventListener('abort', onAbort);
     }
   }
@@ -140,14 +161,4 @@ async function statOf(path: string): Promise<Stats | undefined> {
   } catch {
     return undefined;
   }
-}
-
-/** A user of /etc/passwd, for `user`. */
-export function findUser(passwd: string, name: string): { readonly uid: number; readonly gid: number } | undefined {
-  const [, , uid, gid] =
-    passwd
-      .split('\n')
-      .map((line) => line.split(':'))
-      .find(([each]) => each === name) ?? [];
-  return uid === undefined || gid === undefined ? undefined : { uid: Number(uid), gid: Number(gid) };
 }

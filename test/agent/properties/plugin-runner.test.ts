@@ -2,7 +2,9 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { findUser, PluginRunner } from '../../../src/agent/properties/plugin-runner.ts';
+import { PluginRunner } from '../../../src/agent/properties/plugin-runner.ts';
+import { findPluginUser } from '../../../src/agent/properties/plugin-user.ts';
+import type { PluginUser } from '../../../src/agent/properties/plugin-user.ts';
 
 const owner = process.getuid?.() ?? 0;
 const isRoot = owner === 0;
@@ -144,14 +146,114 @@ describe('a plugin', () => {
   });
 
   it.runIf(isRoot)('runs as its own user, without the groups of the agent', async () => {
-    const user = findUser(readFileSync('/etc/passwd', 'utf8'), 'nobody');
+    const user = findPluginUser(readFileSync('/etc/passwd', 'utf8'), 'virtdom-plugin-of-no-machine');
     plugin('who.sh', 'id -un; id -G');
-    const low = new PluginRunner({ folder, owner, ...(user !== undefined && { user }), maxOutputBytes: 4096 });
-    expect(await low.run('who.sh', [], new AbortController().signal)).toBe(`nobody\n${user?.gid}\n`);
+    const low = new PluginRunner({ folder, owner, user, maxOutputBytes: 4096 });
+    expect(await low.run('who.sh', [], new AbortController().signal)).toBe(`nobody\n${user.gid}\n`);
+  });
+});
+
+const root = 'root:x:0:0::/root:/bin/sh';
+const nobody = 'nobody:x:65534:65533::/:/x';
+
+describe('the user who runs plugins', () => {
+  it.each([
+    { name: 'one for that alone', passwd: [root, nobody, 'plugin:x:990:991::/:/x'], user: { uid: 990, gid: 991, isOwn: true } },
+    { name: 'nobody where there is none', passwd: [root, nobody], user: { uid: 65_534, gid: 65_533, isOwn: false } },
+    { name: 'never root', passwd: [root, nobody, 'plugin:x:0:0::/:/x'], user: { uid: 65_534, gid: 65_533, isOwn: false } },
+    { name: 'never in the group of root', passwd: [root, nobody, 'plugin:x:990:0::/:/x'], user: { uid: 65_534, isOwn: false } },
+    {
+      name: 'not by a number of somebody else',
+      passwd: [root, nobody, 'plugin:x:33:33::/:/x', 'www:x:33:33::/:/x'],
+      user: { isOwn: false },
+    },
+    { name: 'not nobody by another name', passwd: [root, nobody, 'plugin:x:65534:65534::/:/x'], user: { gid: 65_533, isOwn: false } },
+    { name: 'not without number', passwd: [root, nobody, 'plugin:x:::/:/x'], user: { gid: 65_533, isOwn: false } },
+  ])('is $name', ({ passwd, user }) => {
+    expect(findPluginUser(`${passwd.join('\n')}\n`, 'plugin')).toMatchObject(user);
   });
 
-  it('is run by a user of /etc/passwd', () => {
-    expect(findUser('root:x:0:0::/root:/bin/sh\nnobody:x:65534:65533::/:/x\n', 'nobody')).toEqual({ uid: 65_534, gid: 65_533 });
-    expect(findUser('root:x:0:0::/root:/bin/sh\n', 'nobody')).toBeUndefined();
+  it('is missed, where there is not even nobody', () => {
+    expect(() => findPluginUser(`${root}\n`, 'plugin')).toThrow(
+      'there is neither a user plugin nor nobody in /etc/passwd to run plugins as',
+    );
+  });
+});
+
+describe.runIf(isRoot)('a plugin of a user of its own', () => {
+  const children: number[] = [];
+  let user: PluginUser;
+  let own: PluginRunner;
+
+  beforeEach(() => {
+    // Of this test alone, whoever else runs it on this machine.
+    const id = 20_000 + Math.floor(Math.random() * 40_000);
+    user = { uid: id, gid: id, isOwn: true };
+    own = new PluginRunner({ folder, owner, user, maxOutputBytes: 4096 });
+    chmodSync(folder, 0o755);
+  });
+  afterEach(() => {
+    for (const pid of children.splice(0)) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+  });
+
+  /** The plugin says the numbers of its children, one a line. */
+  async function childrenOf(runs: PluginRunner, name: string): Promise<number[]> {
+    const pids = (await runs.run(name, [], new AbortController().signal)).trim().split('\n').map(Number);
+    children.push(...pids);
+    return pids;
+  }
+
+  const hidden = `setsid sh -c 'echo $$; exec sleep 300 >/dev/null 2>&1' </dev/null & sleep 0.2`;
+
+  it.each([
+    ['in a session of its own', hidden],
+    [
+      'as a daemon that is nobodys child',
+      `(setsid sh -c '(echo $$; sh -c "echo \\$\\$; exec sleep 300 >/dev/null 2>&1" &)' &) ; sleep 0.3`,
+    ],
+    ['that ignores signals', `setsid sh -c 'trap "" TERM HUP INT; echo $$; sleep 300 >/dev/null 2>&1; :' </dev/null & sleep 0.2`],
+  ])('leaves nothing running %s', async (_, script) => {
+    plugin('escapes.sh', script);
+    const pids = await childrenOf(own, 'escapes.sh');
+    expect(pids.length).toBeGreaterThan(0);
+    expect(pids.filter(isAlive)).toEqual([]);
+  });
+
+  it('leaves nothing running when it is stopped for its time either', async () => {
+    plugin(
+      'hangs.sh',
+      `setsid sleep 300 & echo $! > /tmp/virtdom-plugin-$$; mv /tmp/virtdom-plugin-$$ /tmp/virtdom-plugin-${user.uid}; wait`,
+    );
+    const stop = new AbortController();
+    const running = own.run('hangs.sh', [], stop.signal);
+    const said = `/tmp/virtdom-plugin-${user.uid}`;
+    await vi.waitUntil(() => existsSync(said));
+    const child = Number(readFileSync(said, 'utf8'));
+    rmSync(said);
+    children.push(child);
+    stop.abort();
+    await expect(running).rejects.toMatchObject({ code: 'timeout' });
+    expect(isAlive(child)).toBe(false);
+  });
+
+  it('does not end what another plugin still runs, in its group or below it', async () => {
+    plugin('long.sh', `((sleep 0.6; echo orphan) &); setsid sleep 0.8 & wait $! && echo whole`);
+    plugin('short.sh', hidden);
+    const long = own.run('long.sh', [], new AbortController().signal);
+    const pids = await childrenOf(own, 'short.sh');
+    expect(pids.filter(isAlive)).toEqual([]);
+    expect(await long).toBe('orphan\nwhole\n');
+  });
+
+  it('does not end what others run, nor anything where plugins run as nobody', async () => {
+    plugin('escapes.sh', hidden);
+    const shared = new PluginRunner({ folder, owner, user: { ...user, isOwn: false }, maxOutputBytes: 4096 });
+    const other = new PluginRunner({ folder, owner, user: { uid: user.uid + 1, gid: user.gid, isOwn: true }, maxOutputBytes: 4096 });
+    const pids = await childrenOf(shared, 'escapes.sh');
+    await childrenOf(other, 'escapes.sh');
+    expect(pids.map(isAlive)).toEqual([true]);
+    // An agent that is started anew ends what the one before it has left.
+    await own.clean();
+    expect(pids.map(isAlive)).toEqual([false]);
   });
 });
