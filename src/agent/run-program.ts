@@ -6,6 +6,8 @@ export interface ProgramEnd {
   readonly code: number | null;
   readonly out: string;
   readonly error: string;
+  /** `out` has not all that it said. */
+  readonly isCut?: boolean;
 }
 
 export interface ProgramOptions {
@@ -45,7 +47,7 @@ export function runProgram(argv: readonly string[], options: ProgramOptions): Pr
       child.stdout.destroy();
       child.stderr.destroy();
       child.unref();
-      resolve({ kind, code, out: out.text, error: error.text });
+      resolve({ kind, code, out: out.text, error: error.text, isCut: out.isCut });
     };
     let grace: NodeJS.Timeout | undefined;
     const timer = setTimeout(() => {
@@ -86,6 +88,7 @@ class Kept {
   readonly #maxBytes: number;
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
+  isCut = false;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -97,6 +100,7 @@ class Kept {
 
   take(chunk: Buffer): void {
     const room = this.#maxBytes - this.#bytes;
+    if (chunk.length > room) this.isCut = true;
     if (room <= 0) return;
     this.#chunks.push(chunk.subarray(0, room));
     this.#bytes += Math.min(room, chunk.length);

@@ -54,7 +54,8 @@ export class VmStarter {
     }
     this.#watch.doubt();
     log.warn({ vm, code: outcome.code, reason: outcome.reason }, 'a domain could not be made');
-    const leftover = await this.#remove(vm);
+    // One that came between the look and the start is none that this start has left.
+    const leftover = outcome.code === 'exists' ? await this.#watch.confirm(vm) : await this.#remove(vm);
     if (leftover === 'absent') await this.#book.forget(vm);
     return { kind: 'EXECERR', code: outcome.code, reason: outcome.reason, domain: leftover };
   }

@@ -91,6 +91,8 @@ export class XlHypervisor implements Hypervisor {
     const end = await this.#run(words, { timeoutMs: this.#options.otherMs });
     const outcome = this.#outcome(words, end);
     if (outcome.kind === 'failed') throw new Error(outcome.reason);
+    // What is missing at the end of a list would be taken for gone.
+    if (end.isCut) throw new Error(`xl ${words.join(' ')} said more than is read of it`);
     return end.out;
   }
 

@@ -280,6 +280,19 @@ describe('a start', () => {
     expect(dom0.report.settled).toBe(true);
   });
 
+  it('leaves a domain alone that took its name while its image was fetched, and that it has not made', async () => {
+    const dom0 = await ruled();
+    dom0.xen.onCreate = (name) => {
+      dom0.xen.add(name, { uuid: '7b4d1b0a-1111-4222-8333-444455556666' });
+      return { kind: 'failed', code: 'exists', reason: `xl create: Domain with name "${name}" already exists.` };
+    };
+    await dom0.execute('x', 'vm.create', createArgs('worker-1'));
+    await dom0.pass(40_000);
+    expect(dom0.answers('x')).toMatchObject([{ code: 'exists', domain: 'present' }]);
+    expect(dom0.xen.calls.filter((call) => call.startsWith('destroy'))).toEqual([]);
+    expect(dom0.report.domains.map(({ name, claim }) => [name, claim])).toEqual([['worker-1', undefined]]);
+  });
+
   it('says that nobody knows where the domains cannot be listed after it failed', async () => {
     const dom0 = await ruled();
     dom0.xen.onCreate = () => {

@@ -69,6 +69,11 @@ describe('Xen by xl', () => {
     expect(await xen.list()).toHaveLength(3000);
   });
 
+  it('never takes a list that is longer than what is read for the whole one', async () => {
+    const { xen } = rig(`cat ${fixtures}list-v-running.txt; line=$(tail -n 1 ${fixtures}list-v-running.txt); yes "$line" | head -n 20000`);
+    await expect(xen.list()).rejects.toThrow('xl list -v said more than is read of it');
+  });
+
   it('does not wait for the daemon that xl leaves behind for a domain', async () => {
     const { xen, dir } = rig('setsid sleep 300 & echo $! >$0.child');
     const started = performance.now();

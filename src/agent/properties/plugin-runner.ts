@@ -46,8 +46,7 @@ export class PluginRunner {
     try {
       return await this.#spawn(file, path, args, signal);
     } finally {
-      await this.clean();
-      this.#running.delete(file);
+      await this.clean().finally(() => this.#running.delete(file));
     }
   }
 
