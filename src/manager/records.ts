@@ -38,6 +38,7 @@ const shapes = {
         boot: Type.Optional(Type.Integer()),
         roleReason: Type.String(),
         networks: Type.Array(Type.String()),
+        doubts: Type.Optional(Type.Array(Type.String())),
         contested: Type.Optional(Type.Object({ boot: Type.Integer(), reason: Type.String() }, open)),
         dead: Type.Optional(
           Type.Object({ boot: Type.Integer(), session: Type.Integer(), proof: Type.Object({ kind: Type.String() }, open) }, open),

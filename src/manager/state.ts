@@ -15,6 +15,8 @@ export interface KeptHost extends Omit<Host, 'capacity' | 'bridges' | 'images' |
   readonly assigned?: { readonly role: string; readonly by: string };
   /** Keys of role networks that its agent brought up on this boot. */
   readonly networks: readonly string[];
+  /** Likewise of those that its agent was told to change, and that it may have or not: written before it is told. */
+  readonly doubts?: readonly string[];
   /** The NIC that its newest boot came by. */
   readonly mac?: string;
   /** Surely dead: of this boot, what was started in this session or an earlier one. */

@@ -54,8 +54,11 @@ function bridgeOf(key: string): string {
 }
 
 /** One after the other, so that the first that fails is the one that is said. */
-function bringNetworkUp(draft: Draft, entry: HostEntry, { bridge, vlan, nic }: RoleNetwork): void {
-  if (isOpen(draft, entry, 'network.up', bridge) || isPausing(draft, entry)) return;
+function bringNetworkUp(draft: Draft, entry: HostEntry, network: RoleNetwork): void {
+  const { bridge, vlan, nic } = network;
+  if (isOpen(draft, entry, bridge) || isPausing(draft, entry)) return;
+  const { name, doubts = [] } = entry.kept;
+  draft.changeHost(name, { doubts: [...new Set([...doubts, networkKey(network)])] });
   issueCommand(draft, entry, {
     command: 'network.up',
     args: { bridge, ...(vlan === undefined ? {} : { vlan }), ...(nic === undefined ? {} : { nic }) },
@@ -66,9 +69,11 @@ function bringNetworkUp(draft: Draft, entry: HostEntry, { bridge, vlan, nic }: R
 
 /** Its last guest leaves it first. */
 function takeNetworkDown(draft: Draft, entry: HostEntry, bridge: string): void {
-  const { name, networks } = entry.kept;
-  if (bridge === bootBridge) return draft.changeHost(name, { networks: networks.filter((key) => bridgeOf(key) !== bridge) });
-  if (isOpen(draft, entry, 'network.down', bridge) || isPausing(draft, entry) || guestsOn(draft, name, bridge).length > 0) return;
+  const { name, networks, doubts = [] } = entry.kept;
+  const [here, others] = [networks.filter((key) => bridgeOf(key) === bridge), networks.filter((key) => bridgeOf(key) !== bridge)];
+  if (bridge === bootBridge) return draft.changeHost(name, { networks: others, doubts: doubts.filter((key) => bridgeOf(key) !== bridge) });
+  if (isOpen(draft, entry, bridge) || isPausing(draft, entry) || guestsOn(draft, name, bridge).length > 0) return;
+  draft.changeHost(name, { networks: others, doubts: [...new Set([...doubts, ...here])] });
   issueCommand(draft, entry, { command: 'network.down', args: { bridge }, reason: 'its role has it no more', author: 'manager' });
 }
 
@@ -78,9 +83,9 @@ function guestsOn(draft: Draft, host: string, bridge: string): readonly KeptVm[]
   );
 }
 
-function isOpen(draft: Draft, { kept }: HostEntry, command: 'network.up' | 'network.down', bridge: string): boolean {
-  for (const open of draft.open.values())
-    if (open.host === kept.name && open.command === command && open.args['bridge'] === bridge) return true;
+function isOpen(draft: Draft, { kept }: HostEntry, bridge: string): boolean {
+  for (const { host, command, args } of draft.open.values())
+    if (host === kept.name && (command === 'network.up' || command === 'network.down') && args['bridge'] === bridge) return true;
   return false;
 }
 
@@ -98,8 +103,12 @@ export function hearNetwork(draft: Draft, command: KeptCommand, problem: string 
   if (problem === undefined) {
     const { networkPause: _, ...rest } = link;
     draft.setLink(kept.name, rest);
-    const others = kept.networks.filter((key) => bridgeOf(key) !== network.bridge);
-    draft.changeHost(kept.name, { networks: goesUp ? [...others, networkKey(network)] : others });
+    const ofOthers = (key: string): boolean => bridgeOf(key) !== network.bridge;
+    const networks = kept.networks.filter(ofOthers);
+    draft.changeHost(kept.name, {
+      networks: goesUp ? [...networks, networkKey(network)] : networks,
+      doubts: (kept.doubts ?? []).filter(ofOthers),
+    });
     return;
   }
   const attempts = (link.networkPause?.attempts ?? 0) + 1;
@@ -119,24 +128,17 @@ function online(draft: Draft, { kept }: HostEntry, held: readonly KeptVm[]): voi
   draft.tell('host.online', 'info', { reason, role: kept.role ?? null, boot: kept.boot }, kept.name);
 }
 
-/** Bridges that it has as a role had them which it has no more. */
+/** Bridges that it has, or may have, as a role had them which it has no more. */
 export function staleBridges({ kept }: HostEntry, role: Role | undefined): ReadonlySet<string> {
   const wanted = new Set(role?.networks.map(networkKey));
-  return new Set(kept.networks.filter((key) => !wanted.has(key)).map(bridgeOf));
-}
-
-/** Bridges that its agent has been told to take down. */
-function leavingBridges(draft: Draft, { kept }: HostEntry): ReadonlySet<string> {
-  const down = [...draft.open.values()].filter(({ host, command }) => host === kept.name && command === 'network.down');
-  return new Set(down.map(({ args }) => String(args['bridge'])));
+  return new Set([...kept.networks, ...(kept.doubts ?? [])].filter((key) => !wanted.has(key)).map(bridgeOf));
 }
 
 /** Bridges that VMs may join now: those that are there, and stay as they are. */
-export function usableBridges(draft: Draft, entry: HostEntry, role: Role | undefined): readonly string[] {
+export function usableBridges(entry: HostEntry, role: Role | undefined): readonly string[] {
   const stale = staleBridges(entry, role);
-  const leaving = leavingBridges(draft, entry);
   const awaited = new Set(awaitedNetworks(entry, role).map(({ bridge }) => bridge));
-  return bridgesOf(entry).filter((bridge) => !stale.has(bridge) && !leaving.has(bridge) && !awaited.has(bridge));
+  return bridgesOf(entry).filter((bridge) => !stale.has(bridge) && !awaited.has(bridge));
 }
 
 /** Networks of its role that are not up yet. A bridge of that name may be there, with another VLAN. */

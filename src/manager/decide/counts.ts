@@ -115,7 +115,7 @@ function isSilent(state: string | undefined): boolean {
 export function isLeaving(draft: Draft, vm: KeptVm): boolean {
   const [claim] = vm.claims;
   const entry = claim === undefined ? undefined : draft.hosts.get(claim.host);
-  if (entry === undefined || isSilent(entry.kept.state)) return false;
+  if (entry === undefined || vm.move !== undefined || isSilent(entry.kept.state)) return false;
   const { kept } = entry;
   if (kept.duty !== 'active') return true;
   if (kept.state !== 'online') return false;

@@ -19,7 +19,7 @@ export function placementHosts(draft: Draft): PlacementHost[] {
       state: pause === undefined ? kept.state : 'joining',
       reason: pause ?? kept.reason,
       duty: kept.duty,
-      bridges: usableBridges(draft, entry, role),
+      bridges: usableBridges(entry, role),
       role,
       labels: effectiveLabels(machines.get(kept.name) ?? { labels: {} }, role),
       vms: placed.get(kept.name) ?? [],

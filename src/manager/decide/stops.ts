@@ -8,11 +8,12 @@ const pauseMs = 30_000;
 export function askToStop(draft: Draft, vm: KeptVm, stop: Pick<Stop, 'how' | 'reason' | 'author'>): void {
   if (vm.stop !== undefined && (vm.stop.how === 'destroy' || stop.how === 'shutdown')) return;
   const how = vm.state === 'starting' ? 'destroy' : stop.how;
-  const lost = vm.state === 'lost';
+  // One that is on its way to another host is stopped where it arrives.
+  const stays = vm.state === 'lost' || vm.move !== undefined;
   draft.keepVm({
     ...vm,
     stop: { ...stop, how, sinceMs: draft.now.wallMs, tries: 0 },
-    ...(lost ? {} : { state: 'stopping', reason: stop.reason, sinceMs: draft.now.wallMs }),
+    ...(stays ? {} : { state: 'stopping', reason: stop.reason, sinceMs: draft.now.wallMs }),
   });
   draft.steps.push({
     action: 'stop',

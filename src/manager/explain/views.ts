@@ -8,7 +8,7 @@ import type { HostEntry, KeptVm, ManagerState } from '../state.ts';
 
 export function hostView(entry: HostEntry): Host {
   const { kept, link } = entry;
-  const { networks: _networks, assigned: _assigned, dead: _dead, ...host } = kept;
+  const { networks: _networks, doubts: _doubts, assigned: _assigned, dead: _dead, ...host } = kept;
   const { facts, heardWallMs } = link;
   return {
     ...host,
