@@ -207,6 +207,20 @@ describe('a host', () => {
     expect(farm.vm('gateway-1').reason).toContain('has no other place');
   });
 
+  it('is freed first of a bridge of which nobody knows whether its agent made it', () => {
+    const farm = new Farm({ environments: [guest(7)], roles: [roleWith(7)] });
+    farm.start('post01');
+    farm.roles = [roleWith(8)];
+    farm.changed();
+    farm.refuse(farm.open('network.up'), { code: 'timeout', reason: 'ip did not end', domain: 'unknown' });
+    farm.beat(3);
+    expect(farm.commands()).toEqual(['network.down post01']);
+    farm.obey();
+    expect(farm.open('network.up').args).toEqual({ bridge: 'guests', vlan: 8 });
+    farm.obey();
+    expect(farm.state.hosts.get('post01')?.kept).toMatchObject({ networks: ['guests/8/'], doubts: [] });
+  });
+
   it('starts no VM on a bridge that is being taken down', () => {
     const farm = new Farm({ environments: [{ ...guest(7), count: fixed(0) }], roles: [roleWith(7)] });
     farm.start('post01');
