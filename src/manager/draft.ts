@@ -19,6 +19,8 @@ export interface PowerAsk {
   readonly action: 'fence' | 'on' | 'off' | 'cycle';
 }
 
+type Told = readonly [kind: string, severity: Severity, detail: Readonly<Record<string, unknown>>, machine?: string | undefined];
+
 /**
  * One turn of the manager: the state as it is being changed, and what follows from it. Nothing here is seen by anybody until the
  * records it touched are durable.
@@ -168,49 +170,29 @@ export class Draft {
     this.#memory = { ...this.#memory, ...change };
   }
 
-  replaceMemory(memory: Memory): void {
-    this.#memory = memory;
-  }
-
   send(sending: Sending): void {
     this.sendings.push(sending);
   }
 
-  tell(kind: string, severity: Severity, detail: Readonly<Record<string, unknown>>, machine?: string): void {
+  tell(...[kind, severity, detail, machine]: Told): void {
     this.events.push({ atMs: this.now.wallMs, kind, severity, ...(machine === undefined ? {} : { machine }), detail });
   }
 
   /** Tells the same thing once in `everyMs` at most. */
-  tellOnce(
-    key: string,
-    everyMs: number,
-    kind: string,
-    severity: Severity,
-    detail: Readonly<Record<string, unknown>>,
-    machine?: string,
-  ): void {
+  tellOnce(key: string, everyMs: number, ...what: Told): void {
     const until = this.#memory.told.get(key);
     if (until !== undefined && until > this.now.monoMs) return;
     const told = new Map([...this.#memory.told].filter(([, each]) => each > this.now.monoMs));
     told.set(key, this.now.monoMs + everyMs);
     this.remember({ told });
-    this.tell(kind, severity, detail, machine);
+    this.tell(...what);
   }
 
   /** Tells things of one key so many times in `everyMs` at most: who makes news without end fills no log with it. */
-  tellAtMost(
-    most: number,
-    key: string,
-    everyMs: number,
-    kind: string,
-    severity: Severity,
-    detail: Readonly<Record<string, unknown>>,
-    machine?: string,
-  ): void {
+  tellAtMost(most: number, key: string, everyMs: number, ...what: Told): void {
     for (let slot = 0; slot < most; slot++) {
       const until = this.#memory.told.get(`${key} #${slot}`);
-      if (until === undefined || until <= this.now.monoMs)
-        return this.tellOnce(`${key} #${slot}`, everyMs, kind, severity, detail, machine);
+      if (until === undefined || until <= this.now.monoMs) return this.tellOnce(`${key} #${slot}`, everyMs, ...what);
     }
   }
 

@@ -150,7 +150,7 @@ export interface ManagerState {
 export interface Memory {
   readonly bus: { readonly connected: boolean; readonly reason: string; readonly sinceMs: number };
   /** This server has lost its own way to a host that is silent. */
-  readonly cut?: { readonly reason: string; readonly sinceMs: number };
+  readonly cut: { readonly reason: string; readonly sinceMs: number } | undefined;
   /** Until then the manager itself is to blame for silence. */
   readonly stalledUntilMs: number;
   /** What was told once already, by its key: until when it is not told again. */
@@ -182,6 +182,7 @@ export const emptyState: ManagerState = {
   triggers: new Map(),
   memory: {
     bus: { connected: false, reason: 'not connected yet', sinceMs: 0 },
+    cut: undefined,
     stalledUntilMs: 0,
     told: new Map(),
     refusals: new Map(),

@@ -23,16 +23,20 @@ export function tendPrefetch(draft: Draft): void {
     if (command === 'image.fetch' && entry !== undefined && reachable(entry)) fetching += 1;
   }
   const rebooting = rebootingHosts(draft);
+  const byRole = new Map<string, readonly FoundImage[]>();
   for (const [name, entry] of draft.hosts) {
     if (fetching >= mostAtOnce) return;
     if (!isIdle(draft, entry) || busy.has(name) || rebooting.has(name)) continue;
-    const image = firstMissing(draft, entry);
+    const role = entry.kept.role ?? '';
+    const wanted = byRole.get(role) ?? imagesWanted(draft, role);
+    byRole.set(role, wanted);
+    const image = wanted.find(({ ref }) => isMissing(draft, entry, ref));
     if (image === undefined) continue;
     fetching += 1;
     issueCommand(draft, entry, {
       command: 'image.fetch',
       args: { image: image.ref, files: [...image.files] },
-      reason: `role ${entry.kept.role ?? ''} may need it`,
+      reason: `role ${role} may need it`,
       author: 'manager',
     });
   }
@@ -43,17 +47,15 @@ function isIdle({ now }: Draft, entry: HostEntry): boolean {
   return state === 'online' && duty === 'active' && reachable(entry) && Math.abs(now.wallMs - sinceMs) >= settledMs;
 }
 
-/** What matters most comes first. */
-function firstMissing(draft: Draft, entry: HostEntry): FoundImage | undefined {
-  return imagesWanted(draft, entry).find(({ ref }) => {
-    const fetched = entry.link.images?.get(ref);
-    return fetched === undefined || (!fetched.here && draft.now.monoMs >= fetched.nextMs);
-  });
+function isMissing({ now }: Draft, { link }: HostEntry, ref: string): boolean {
+  const fetched = link.images?.get(ref);
+  return fetched === undefined || (!fetched.here && now.monoMs >= fetched.nextMs);
 }
 
-function imagesWanted(draft: Draft, { kept }: HostEntry): readonly FoundImage[] {
+/** What matters most comes first. */
+function imagesWanted(draft: Draft, role: string): readonly FoundImage[] {
   const { roles, environments } = draft.world.objects;
-  const names = kept.role === undefined ? [] : (roles.get(kept.role)?.environments ?? []);
+  const names = roles.get(role)?.environments ?? [];
   const wanted = names
     .flatMap((name) => environments.get(name) ?? [])
     .filter((each) => !isPaused(each, draft.environments.get(each.name)) && wantedCount(each, draft.environments.get(each.name)).count > 0)
@@ -71,7 +73,7 @@ export function hearImage(draft: Draft, { host, boot, args }: KeptCommand, faile
   if (entry === undefined || entry.kept.boot !== boot || typeof ref !== 'string') return;
   const attempts = failed ? (entry.link.images?.get(ref)?.attempts ?? 0) + 1 : 0;
   const nextMs = draft.now.monoMs + Math.min(pauseMostMs, pauseMs * 2 ** Math.min(attempts - 1, 10));
-  const wanted = new Set(imagesWanted(draft, entry).map((image) => image.ref));
+  const wanted = new Set(imagesWanted(draft, entry.kept.role ?? '').map((image) => image.ref));
   const others = [...(entry.link.images ?? [])].filter(([each]) => each !== ref && wanted.has(each));
   draft.changeLink(host, { images: new Map([...others, [ref, { here: !failed, attempts, nextMs }] as const]) });
 }

@@ -53,11 +53,11 @@ export function tendStorm(draft: Draft): void {
 
 /** Hosts that this server is cut off from are silent for it alone. */
 function tendOwnNetwork(draft: Draft): void {
-  const { cut, ...memory } = draft.memory;
+  const { cut } = draft.memory;
   const reason = ownFault(draft);
   if (reason === cut?.reason) return;
   if (reason === undefined) {
-    draft.replaceMemory(memory);
+    draft.remember({ cut: undefined });
     return draft.tell('manager.released', 'info', { reason: 'this server reaches its hosts again', by: 'storm-guard' });
   }
   draft.remember({ cut: { reason, sinceMs: cut?.sinceMs ?? draft.now.wallMs } });

@@ -1,5 +1,6 @@
 import { BusError } from '../../bus/bus.ts';
 import type { Bus, BusMessage, BusSubscription } from '../../bus/bus.ts';
+import { TokenBucket } from '../../bus/token-bucket.ts';
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import type { Sending } from '../draft.ts';
@@ -17,11 +18,6 @@ const mostAgents = 4096;
 /** What one agent does against the rules is said, and then not again for so long. */
 const refusedAgainMs = 60_000;
 
-interface Bucket {
-  tokens: number;
-  atMs: number;
-}
-
 /** The way from and to agents: what is no message of the protocol ends here, told with its agent's name. */
 export class AgentLink {
   readonly #bus: Bus;
@@ -31,7 +27,7 @@ export class AgentLink {
   readonly #failed: (command: string, reason: string) => void;
   readonly #subscriptions: BusSubscription[] = [];
   readonly #drops: DropCount;
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #buckets = new Map<string, TokenBucket>();
   readonly #refusedMs = new Map<string, number>();
   readonly #beats = new Map<string, number>();
   /** The newest of each, kept also while another manager leads. */
@@ -160,14 +156,11 @@ export class AgentLink {
   }
 
   #mayPass(host: string): boolean {
-    const nowMs = this.#clock.monotonic();
     if (this.#buckets.size > mostAgents) this.#buckets.clear();
-    const bucket = this.#buckets.get(host) ?? { tokens: burst, atMs: nowMs };
-    bucket.tokens = Math.min(burst, bucket.tokens + ((nowMs - bucket.atMs) * rate) / 1000);
-    bucket.atMs = nowMs;
+    const bucket = this.#buckets.get(host) ?? new TokenBucket(this.#clock, rate, burst);
     this.#buckets.set(host, bucket);
-    if (bucket.tokens < 1) return false;
-    bucket.tokens -= 1;
+    if (bucket.waitMs() > 0) return false;
+    bucket.take(1);
     return true;
   }
 }
