@@ -23,6 +23,15 @@ interface DrainOptions extends HostChoice {
 /** Adds `drain`, `activate`, `role`, `reboot` and `confirm-dead`. */
 export function addHostChangeCommands(noun: Command, terminal: Terminal): void {
   const command = (usage: string, text: string): Command => addHostChoice(serviceCommand(noun, usage, text));
+  const each = (verb: string, text: string, change: Omit<HostChange, 'action' | 'verb'>): void => {
+    ofRole(command(`${verb} [host...]`, text))
+      .addHelpText('after', hostChoiceHelp)
+      .action(
+        asking(terminal, async (api, names: string[], options: HostChoice) =>
+          throwFailure(await changeHosts(terminal, api, names, options, { action: verb, verb, ...change })),
+        ),
+      );
+  };
 
   ofRole(command('drain [host...]', 'let no VM start on hosts any more, and move those that are there; then they are in maintenance'))
     .option('--wait', 'wait until the last VM has left')
@@ -38,20 +47,12 @@ Examples:
     )
     .action(asking(terminal, (api, names: string[], options: DrainOptions) => drain(terminal, api, names, options)));
 
-  ofRole(command('activate [host...]', 'let VMs start on hosts again'))
-    .addHelpText('after', hostChoiceHelp)
-    .action(
-      asking(terminal, (api, names: string[], options: HostChoice) =>
-        changeHosts(terminal, api, names, options, {
-          action: 'activate',
-          verb: 'activate',
-          will: 'take VMs again',
-          done: 'takes VMs again',
-          counted: 'activated',
-          asks: 'never',
-        }).then(throwFailure),
-      ),
-    );
+  each('activate', 'let VMs start on hosts again', {
+    will: 'take VMs again',
+    done: 'takes VMs again',
+    counted: 'activated',
+    asks: 'never',
+  });
 
   command('role [host] [role]', 'give hosts a role until their next boot; without one, what their machine, labels and rules say')
     .addHelpText(
@@ -69,21 +70,13 @@ Examples:
       ),
     );
 
-  ofRole(command('reboot [host...]', 'let the agents of hosts reboot them; their VMs go first; asks first'))
-    .addHelpText('after', hostChoiceHelp)
-    .action(
-      asking(terminal, (api, names: string[], options: HostChoice) =>
-        changeHosts(terminal, api, names, options, {
-          action: 'reboot',
-          verb: 'reboot',
-          will: 'reboot',
-          done: 'is told to reboot',
-          counted: 'told to reboot',
-          asks: 'always',
-          aside: ' and all that runs there',
-        }).then(throwFailure),
-      ),
-    );
+  each('reboot', 'let the agents of hosts reboot them; their VMs go first; asks first', {
+    will: 'reboot',
+    done: 'is told to reboot',
+    counted: 'told to reboot',
+    asks: 'always',
+    aside: ' and all that runs there',
+  });
 
   addConfirmDeadCommand(noun, terminal);
 }

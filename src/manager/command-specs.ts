@@ -7,6 +7,8 @@ interface CommandSpec {
   readonly answerMs: number;
   /** It may bring a domain to life: it carries a nonce, and until it is answered nothing proves that there is none. */
   readonly starts?: boolean;
+  /** Forgotten so soon after its end, ahead of the rest. */
+  readonly keptMs?: number;
 }
 
 /** Fetching an image over a slow network is in `answerMs`, and what a guest takes to shut down. */
@@ -18,8 +20,10 @@ export const commandSpecs: Readonly<Record<AgentCommandName, CommandSpec>> = {
   'vm.pause': { withinMs: 30_000, answerMs: 90_000 },
   'vm.unpause': { withinMs: 30_000, answerMs: 90_000 },
   'vm.migrate': { withinMs: 60_000, answerMs: 420_000, starts: true },
-  'vm.console': { withinMs: 15_000, answerMs: 30_000 },
-  'image.fetch': { withinMs: 300_000, answerMs: 1_200_000 },
+  // Its answer is long, and was handed on.
+  'vm.console': { withinMs: 15_000, answerMs: 30_000, keptMs: 10_000 },
+  // One for each image on each host.
+  'image.fetch': { withinMs: 300_000, answerMs: 1_200_000, keptMs: 60_000 },
   'network.up': { withinMs: 60_000, answerMs: 180_000 },
   'network.down': { withinMs: 60_000, answerMs: 180_000 },
   'host.reboot': { withinMs: 60_000, answerMs: 180_000 },

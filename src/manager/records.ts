@@ -84,6 +84,8 @@ const shapes = {
         expiresMs: Type.Number(),
         times: Type.Integer(),
         withinMs: Type.Number(),
+        code: Type.Optional(Type.String()),
+        keptMs: Type.Optional(Type.Number()),
       },
       open,
     ),

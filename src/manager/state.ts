@@ -1,7 +1,7 @@
 import type { Host } from '../model/host.ts';
 import type { DeathProof, Vm } from '../model/vm.ts';
 import type { ManagerCommand } from './manager-control.ts';
-import type { AgentMessageOf, DomainReport } from './protocol.ts';
+import type { AgentMessageOf, DomainReport, ExecErrCode } from './protocol.ts';
 
 /** One moment on both clocks: the wall's for people and records, the one that never goes back for durations. */
 export interface Now {
@@ -114,6 +114,9 @@ export interface KeptCommand extends ManagerCommand {
   readonly publishedMs?: number;
   /** The claim on its host that it is about, where it is about a VM. */
   readonly seq?: number;
+  /** What its agent answered where it did not do it. */
+  readonly code?: ExecErrCode;
+  readonly keptMs?: number;
   /** Its domain is started by it: it carries a nonce. */
   readonly starts?: boolean;
 }

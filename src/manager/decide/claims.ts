@@ -3,7 +3,7 @@ import type { Draft } from '../draft.ts';
 import type { DomainReport } from '../protocol.ts';
 import type { DomainsSeen, HostEntry, KeptVm } from '../state.ts';
 import { endClaim } from './claim-end.ts';
-import { askAnew } from './commands.ts';
+import { askAnew, neverBegan } from './commands.ts';
 import { settleMove } from './migration.ts';
 
 /** Ends each claim that is proved to be over, and takes over what agents say of the others. */
@@ -98,7 +98,7 @@ function startIsAnswered(draft: Draft, vm: KeptVm, claim: Claim): boolean {
 /** Something of its name was in the way of its start, and was in no report since. */
 function metAnother(draft: Draft, vm: KeptVm, claim: Claim): boolean {
   const start = claim.command === undefined ? undefined : draft.ended.get(claim.command);
-  return vm.answeredSeq !== claim.seq && start?.state === 'failed' && start.reason.startsWith('exists: ');
+  return vm.answeredSeq !== claim.seq && start?.state === 'failed' && start.code === 'exists';
 }
 
 /** A start that its agent knows nothing of, or that left nothing behind, has failed. */
@@ -106,12 +106,8 @@ function neverThere(draft: Draft, vm: KeptVm, claim: Claim, proof: DeathProof): 
   if (proof.kind !== 'agent' || vm.state !== 'starting' || vm.runningMs !== undefined) return undefined;
   const start = claim.command === undefined ? undefined : (draft.ended.get(claim.command) ?? draft.open.get(claim.command));
   if (start?.state === 'done') return 'its domain was gone right after its start';
-  return start?.state === 'failed' && !neverBegan(start.reason) ? start.reason : undefined;
-}
-
-/** The agent refused it for the time at which it came: that is nobody's failure, and says nothing about the VM. */
-function neverBegan(reason: string): boolean {
-  return /^(?:stale|busy|expired|wrong-boot|wrong-session): /.test(reason);
+  const isFailure = start?.state === 'failed' && (start.code === undefined || !neverBegan(start.code));
+  return isFailure ? start.reason : undefined;
 }
 
 function observe(draft: Draft, vm: KeptVm): void {

@@ -1,7 +1,7 @@
 import { commandSpecs } from '../command-specs.ts';
 import type { Draft } from '../draft.ts';
 import type { CommandState } from '../manager-control.ts';
-import type { AgentCommandArgs, AgentCommandName } from '../protocol.ts';
+import type { AgentCommandArgs, AgentCommandName, ExecErrCode } from '../protocol.ts';
 import type { HostEntry, KeptCommand } from '../state.ts';
 
 const keptEnded = 2000;
@@ -40,6 +40,7 @@ export function issueCommand<Name extends AgentCommandName>(draft: Draft, entry:
     withinMs: spec.withinMs,
     ...(seq === undefined ? {} : { seq }),
     ...(spec.starts === true ? { starts: true } : {}),
+    ...(spec.keptMs === undefined ? {} : { keptMs: spec.keptMs }),
   };
   if (link.agreed) return publishCommand(draft, command, link.beat?.nonce);
   draft.keepOpen(command);
@@ -75,27 +76,42 @@ export function sendOpenCommands(draft: Draft, entry: HostEntry, commands: reado
   }
 }
 
-export function endCommand(draft: Draft, command: KeptCommand, state: CommandState, reason: string, result?: unknown): void {
-  // The text of an xl.cfg is long, and its environment and template say it again.
-  const { config: _, ...args } = command.args;
-  draft.keepEnded({ ...command, args, state, reason, endedMs: draft.now.wallMs, ...(result === undefined ? {} : { result }) });
-  const move = command.command === 'vm.migrate' && command.vm !== undefined ? draft.vms.get(command.vm)?.move : undefined;
-  if (move?.command === command.id) draft.changeLink(move.to, { doubtMs: draft.now.monoMs });
-  if (state === 'failed' || state === 'expired') tellFailure(draft, command, state, reason);
+interface Answer {
+  readonly result?: unknown;
+  readonly code?: ExecErrCode;
 }
 
-function tellFailure(draft: Draft, { command, id, vm, host, args }: KeptCommand, state: 'failed' | 'expired', reason: string): void {
+export function endCommand(draft: Draft, command: KeptCommand, state: CommandState, reason: string, answer: Answer = {}): void {
+  // The text of an xl.cfg is long, and its environment and template say it again.
+  const { config: _, ...args } = command.args;
+  draft.keepEnded({ ...command, args, state, reason, endedMs: draft.now.wallMs, ...answer });
+  const move = command.command === 'vm.migrate' && command.vm !== undefined ? draft.vms.get(command.vm)?.move : undefined;
+  if (move?.command === command.id) draft.changeLink(move.to, { doubtMs: draft.now.monoMs });
+  if (state === 'failed' || state === 'expired') tellFailure(draft, command, state, reason, answer.code);
+}
+
+/** Its agent refused it for the time at which it came, and keeps no record of it: that is nobody's failure. */
+export function neverBegan(code: ExecErrCode): boolean {
+  return notBegun.has(code);
+}
+
+const notBegun: ReadonlySet<ExecErrCode> = new Set(['stale', 'busy', 'expired', 'wrong-boot', 'wrong-session']);
+
+function tellFailure(
+  draft: Draft,
+  { command, id, vm, host, args }: KeptCommand,
+  state: 'failed' | 'expired',
+  reason: string,
+  code?: ExecErrCode,
+): void {
   const kind = `command.${state}`;
   if (command !== 'image.fetch') return draft.tell(kind, 'warning', { command, id, ...(vm === undefined ? {} : { vm }), reason }, host);
   // Fetched ahead of need: a host that is gone or has another session by now needs no telling, and a bad image fails on every host.
   const entry = draft.hosts.get(host);
-  if (entry === undefined || !reachable(entry) || reason.startsWith('wrong-')) return;
+  if (entry === undefined || !reachable(entry) || (code !== undefined && neverBegan(code))) return;
   const image = String(args['image']);
   draft.tellOnce(`${kind} ${command} ${image}`, 600_000, kind, 'warning', { command, id, image, reason }, host);
 }
-
-/** Of what is forgotten ahead of the rest: a console has been handed on by then, and is long; images are fetched by each host. */
-const shortLivedMs: Readonly<Partial<Record<string, number>>> = { 'vm.console': 10_000, 'image.fetch': 60_000 };
 
 /** Expires, sends again what was not answered, and lets go of the oldest that ended. */
 export function tendCommands(draft: Draft): void {
@@ -103,11 +119,12 @@ export function tendCommands(draft: Draft): void {
   for (const command of draft.open.values()) draft.guarded(`command ${command.id}`, () => tendCommand(draft, command, wallMs));
   const oldMs = wallMs - draft.world.settings.historyMs;
   let forgotten = 0;
-  for (const [id, { command, endedMs = 0 }] of draft.ended)
-    if (endedMs < wallMs - (shortLivedMs[command] ?? Number.POSITIVE_INFINITY)) draft.forgetCommand(id);
-  const needed = neededCommands(draft);
+  for (const [id, { keptMs = Number.POSITIVE_INFINITY, endedMs = 0 }] of draft.ended)
+    if (endedMs < wallMs - keptMs) draft.forgetCommand(id);
+  let needed: ReadonlySet<string> | undefined;
   for (const [id, { endedMs = 0 }] of draft.ended) {
     if (forgotten >= forgottenAtOnce || (draft.ended.size <= keptEnded && endedMs >= oldMs)) break;
+    needed ??= neededCommands(draft);
     if (needed.has(id)) continue;
     draft.forgetCommand(id);
     forgotten += 1;

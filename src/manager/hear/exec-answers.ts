@@ -1,12 +1,9 @@
-import { endCommand } from '../decide/commands.ts';
+import { endCommand, neverBegan } from '../decide/commands.ts';
 import { endClaim } from '../decide/claim-end.ts';
 import type { Draft } from '../draft.ts';
-import type { AgentMessageOf, ExecErrCode } from '../protocol.ts';
+import type { AgentMessageOf } from '../protocol.ts';
 import type { HostEntry, KeptCommand } from '../state.ts';
 import type { Heard } from './control-answers.ts';
-
-/** Refusals that an agent gives before it takes a command into its record: another copy of it might still be taken. */
-const notRecorded: ReadonlySet<ExecErrCode> = new Set(['stale', 'busy', 'expired', 'wrong-boot', 'wrong-session']);
 
 /** What commands say of their end is short; only a console is text of some length, and it is not kept. */
 const resultBytes = 16 * 1024;
@@ -21,7 +18,9 @@ export function hearExecVal(draft: Draft, entry: HostEntry, message: AgentMessag
   const command = answered(draft, entry, message.reply);
   if (command === undefined) return known(draft, entry, message.reply);
   doubt(draft, entry);
-  endCommand(draft, command, 'done', message.repeated ? 'done; answered from its record' : 'done', shortened(command, message.result));
+  endCommand(draft, command, 'done', message.repeated ? 'done; answered from its record' : 'done', {
+    result: shortened(command, message.result),
+  });
   noteAnswer(draft, command);
   const result = message.result;
   if (typeof result === 'object' && result !== null && 'domain' in result && result.domain === 'absent')
@@ -34,7 +33,9 @@ export function hearExecErr(draft: Draft, entry: HostEntry, message: AgentMessag
   if (command === undefined) return known(draft, entry, message.reply);
   if (!isFinal(message, command)) return 'nothing-new';
   doubt(draft, entry);
-  endCommand(draft, command, message.code === 'cancelled' ? 'cancelled' : 'failed', `${message.code}: ${message.reason}`);
+  endCommand(draft, command, message.code === 'cancelled' ? 'cancelled' : 'failed', `${message.code}: ${message.reason}`, {
+    code: message.code,
+  });
   // Its agent saw a domain of that name: until it reports one as well, what it does not report may be there all the same.
   if (message.code !== 'exists') noteAnswer(draft, command);
   if (message.domain === 'absent') wordOfAbsence(draft, entry, command, message);
@@ -42,7 +43,8 @@ export function hearExecErr(draft: Draft, entry: HostEntry, message: AgentMessag
 }
 
 function isFinal({ code, repeated, session }: AgentMessageOf<'EXECERR'>, command: KeptCommand): boolean {
-  if (!notRecorded.has(code) || repeated) return true;
+  // Another copy of what it has no record of might still be taken.
+  if (!neverBegan(code) || repeated) return true;
   if (code === 'wrong-session') return session > command.session;
   return command.times <= 1;
 }
@@ -77,7 +79,7 @@ function wordOfAbsence(draft: Draft, { kept }: HostEntry, command: KeptCommand, 
   if (failure?.code === 'exists') return;
   if (startIsOpen(draft, vm.name)) return;
   forgetDomain(draft, kept.name, vm.name);
-  const failed = command.command === 'vm.create' && failure !== undefined && !notRecorded.has(failure.code);
+  const failed = command.command === 'vm.create' && failure !== undefined && !neverBegan(failure.code);
   endClaim(draft, vm, claim, { kind: 'agent', session: kept.session }, failed ? { failure: `${failure.code}: ${failure.reason}` } : {});
 }
 

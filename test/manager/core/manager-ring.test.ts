@@ -40,14 +40,19 @@ class Lab {
   }
 }
 
+async function leaderAndStandby() {
+  const lab = new Lab();
+  const one = await lab.ring('server1');
+  const two = await lab.ring('server2');
+  one.say('leading', 'nobody else leads');
+  two.say('standby', 'server1 leads');
+  await lab.rest();
+  return { lab, one, two };
+}
+
 describe('the group of managers', () => {
   it('is told once by the one that leads: who joined, left, was lost, and why', async () => {
-    const lab = new Lab();
-    const one = await lab.ring('server1');
-    const two = await lab.ring('server2');
-    one.say('leading', 'nobody else leads');
-    two.say('standby', 'server1 leads');
-    await lab.rest();
+    const { lab, one, two } = await leaderAndStandby();
     expect(lab.news).toEqual(['manager.joined info server2: server1 leads']);
     two.say('standby', 'server1 leads');
     await lab.rest();
@@ -67,12 +72,7 @@ describe('the group of managers', () => {
   });
 
   it('has what happened while nobody led told by the next one that leads', async () => {
-    const lab = new Lab();
-    const one = await lab.ring('server1');
-    const two = await lab.ring('server2');
-    one.say('leading', 'nobody else leads');
-    two.say('standby', 'server1 leads');
-    await lab.rest();
+    const { lab, two } = await leaderAndStandby();
     lab.told.length = 0;
     lab.broker.cut('server1', { will: true });
     await lab.rest();
