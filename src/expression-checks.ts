@@ -1,4 +1,4 @@
-import type { CheckExpression } from './machines/vm-cross-checks.ts';
+import type { CheckExpression } from './machines/candidate.ts';
 import { roleRuleProblems } from './manager/expressions/role-rule.ts';
 import { checkTrigger } from './manager/triggers/check-trigger.ts';
 

@@ -2,7 +2,7 @@ import { chmodSync, lchownSync, lstatSync, mkdirSync, readdirSync, readlinkSync,
 import { dirname, join, posix } from 'node:path';
 import { globExpression } from './glob.ts';
 import { ImageError } from './image-error.ts';
-import { overlayFiles } from './recipe-hash.ts';
+import { overlayFiles } from './overlay.ts';
 
 /**
  * Where a path of the root really lies, with the links among its folders followed inside the root: /bin/x is /usr/bin/x,

@@ -9,7 +9,7 @@ import { Claims, ObjectState, perKind } from './object-state.ts';
 import type { Entry, ObjectSnapshot } from './object-state.ts';
 import type { ObjectChange, ObjectConflict, ObjectStore, StoredObject } from './object-store.ts';
 import { parseDocument } from './objects.ts';
-import type { CheckExpression } from './vm-cross-checks.ts';
+import type { CheckExpression } from './candidate.ts';
 
 export type { ObjectProblem } from './object-plan.ts';
 export type { ObjectSnapshot } from './object-state.ts';

@@ -2,7 +2,7 @@ import { pointerTo } from '../documents/report.ts';
 import type { Machine } from '../model/machine.ts';
 import { Breath } from './breath.ts';
 import { crossCheckSteps } from './cross-checks.ts';
-import type { Blame, Candidate } from './cross-checks.ts';
+import type { Blame, Candidate } from './candidate.ts';
 import { objectKinds } from './object-schemas.ts';
 import type { ObjectKind } from './object-schemas.ts';
 import { namesPerKind } from './object-state.ts';
@@ -10,7 +10,7 @@ import type { Claims, Entry, ObjectState } from './object-state.ts';
 import type { ObjectChange, ObjectConflict, ObjectDocument, StoredObject } from './object-store.ts';
 import { parseDocument } from './objects.ts';
 import type { Objects } from './objects.ts';
-import type { CheckExpression } from './vm-cross-checks.ts';
+import type { CheckExpression } from './candidate.ts';
 
 /** One thing that is wrong with an object as it would be. */
 export interface ObjectProblem {

@@ -6,17 +6,9 @@ import { cidrContains, formatIpv4, ipv4Number } from '../model/ipv4.ts';
 import type { Machine } from '../model/machine.ts';
 import { bootBridge } from '../model/vm-environment.ts';
 import type { Role, Trigger, TriggerCommand, VmEnvironment, VmNetwork, VmStorage } from '../model/vm-environment.ts';
-import type { Blame, Candidate } from './cross-checks.ts';
+import type { Blame, Candidate } from './candidate.ts';
 import type { ObjectKind } from './object-schemas.ts';
 import { checkBridges, checkVmAddresses } from './vm-network-checks.ts';
-
-/** An expression that somebody else has to understand: the rule of a role or what a trigger says. */
-export type AskedExpression =
-  | { readonly kind: 'trigger'; readonly trigger: Trigger }
-  | { readonly kind: 'rule'; readonly expression: string };
-
-/** What is wrong with it; the pointer is into the trigger's document, and empty of a rule. */
-export type CheckExpression = (asked: AskedExpression) => readonly { readonly pointer: string; readonly detail: string }[];
 
 const maxCards = 8;
 const maxDisks = 16;

@@ -3,7 +3,7 @@ import { formatIpv4, parseIpv4 } from '../model/ipv4.ts';
 import type { Mac } from '../model/mac.ts';
 import type { VmEnvironment } from '../model/vm-environment.ts';
 import { parseVmAddress } from '../model/vm-address.ts';
-import type { Blame, Candidate } from './cross-checks.ts';
+import type { Blame, Candidate } from './candidate.ts';
 import type { ObjectKind } from './object-schemas.ts';
 import type { ConfiguredSubnet } from './objects.ts';
 

@@ -1,8 +1,7 @@
 import type { VmEnvironment } from '../../model/vm-environment.ts';
 import { memoryRefusal, rivalRefusal, rivalsOf, standingRefusal, strangersOf } from './constraints.ts';
-import type { Refusal } from './constraints.ts';
 import { HostRoom, neededMib } from './host-room.ts';
-import type { PlacementHost, WaitingVm } from './placement-request.ts';
+import type { PlacementHost, Refusal, WaitingVm } from './placement-request.ts';
 
 /** A VM with what its environment says about it. */
 export interface Wanted {

@@ -1,17 +1,7 @@
 import { bootBridge } from '../../model/vm-environment.ts';
 import type { VmEnvironment } from '../../model/vm-environment.ts';
 import { neededMib } from './host-room.ts';
-import type { PlacementHost } from './placement-request.ts';
-
-/** Why a host may not have a VM. */
-export interface Refusal {
-  /** In few words, to be counted: `3 draining`. */
-  readonly brief: string;
-  /** As a sentence about this host. */
-  readonly text: string;
-  /** Whether it stays so until somebody changes a document, a label or the host's memory. */
-  readonly lasting: boolean;
-}
+import type { PlacementHost, Refusal } from './placement-request.ts';
 
 /** What of a host rules out all VMs of an environment, whatever else is on it. */
 export function standingRefusal(host: PlacementHost, environment: VmEnvironment, memoryMib: number, vcpus: number): Refusal | undefined {

@@ -1,5 +1,4 @@
-import type { Refusal } from './constraints.ts';
-import type { PlacedVm, PlacementHost } from './placement-request.ts';
+import type { PlacedVm, PlacementHost, Refusal } from './placement-request.ts';
 
 /** So many processors of VMs share one of the host before another host is better, where its role says nothing. */
 export const defaultVcpusPerCpu = 4;

@@ -65,3 +65,13 @@ export interface MoveRequest extends Omit<PlacementRequest, 'vms'> {
   /** Hosts to be emptied; without them all that are draining. */
   readonly from?: readonly string[];
 }
+
+/** Why a host may not have a VM. */
+export interface Refusal {
+  /** In few words, to be counted: `3 draining`. */
+  readonly brief: string;
+  /** As a sentence about this host. */
+  readonly text: string;
+  /** Whether it stays so until somebody changes a document, a label or the host's memory. */
+  readonly lasting: boolean;
+}

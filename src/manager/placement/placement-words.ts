@@ -1,6 +1,6 @@
+import type { Refusal } from './placement-request.ts';
 import { firstDifference } from './candidates.ts';
 import type { Fit, Wanted } from './candidates.ts';
-import type { Refusal } from './constraints.ts';
 import type { HostRoom } from './host-room.ts';
 
 /** Why a host that may have a VM is not the best: what differs first (see {@link Fit}). */

@@ -1,13 +1,12 @@
 import type { Reason } from '../manager-control.ts';
 import { Candidates, firstDifference, isBetter } from './candidates.ts';
 import type { Fit, Wanted } from './candidates.ts';
-import type { Refusal } from './constraints.ts';
 import type { HostRoom } from './host-room.ts';
 import { compareNames } from './name-order.ts';
 import { lossNotes } from './n-plus-one.ts';
 import { crowdedNotes, unfitNotes } from './placement-notes.ts';
 import { briefly, fitText, whyChosen } from './placement-words.ts';
-import type { Move, MoveRequest, Place, Placement, PlacementHost, PlacementRequest, WaitingVm } from './placement-request.ts';
+import type { Move, MoveRequest, Place, Placement, PlacementHost, PlacementRequest, Refusal, WaitingVm } from './placement-request.ts';
 
 export type { Move, MoveRequest, Place, PlacedVm, Placement, PlacementHost, PlacementRequest, WaitingVm } from './placement-request.ts';
 
