@@ -13,7 +13,7 @@ APT_LAB := $(APT_BUILD) qemu-system-x86 ipxe-qemu iproute2 tcpdump
 APT_TEST := mount isc-dhcp-client udhcpc busybox-static atftp tftp-hpa curl libnfs-utils strace nftables tshark dnsmasq-base \
   postgresql kea-admin mosquitto nats-server openssl patch
 
-.PHONY: demo setup test check test-unit test-peers test-e2e deps-node deps-npm deps-build deps-lab deps-test root clean
+.PHONY: demo setup test check test-unit test-peers test-e2e fuzz deps-node deps-npm deps-build deps-lab deps-test root clean
 
 demo: root deps-lab deps-npm
 	bin/virtdom lab demo
@@ -37,6 +37,11 @@ test-peers: root deps-test deps-npm
 
 test-e2e: root deps-lab deps-test deps-npm
 	vitest run --project e2e
+
+# The tests with generated values, from a seed of now; it is in what a failure prints, and FUZZ_SEED= plays it again.
+fuzz: deps-npm
+	FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} FUZZ_ROUNDS=$${FUZZ_ROUNDS:-250} VIRTDOM_SEEDS=$${VIRTDOM_SEEDS:-60} \
+	  vitest run --project unit $$(grep -rlE "from 'fast-check'|runRandomly" test --include='*.test.ts')
 
 # Everything that is downloaded or built on the way: packages, loaders, images, demo state.
 clean:

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import { mostTold } from './schemas/problem.ts';
 import type { ProblemResource } from './schemas/problem.ts';
 
 /** Every kind of problem that the API answers with: docs/problems.md has a heading for each. */
@@ -33,8 +34,14 @@ export type ProblemKind = keyof typeof problemKinds;
 /** Where `type` points to: the service itself explains its problems there. */
 export const problemsPath = '/api/v1/problems';
 
+interface WrongValue {
+  readonly pointer: string;
+  readonly detail: string;
+  readonly object?: string;
+}
+
 interface ProblemParts {
-  readonly errors?: { readonly pointer: string; readonly detail: string; readonly object?: string }[];
+  readonly errors?: readonly WrongValue[];
   readonly current?: ProblemResource['current'];
   /** `Retry-After`, `Allow`. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -64,21 +71,29 @@ export function problemBody({ kind, message, parts }: ProblemError, instance: st
     type: `${problemsPath}/${kind}`,
     title,
     status,
-    detail: told(message),
-    instance: instance.slice(0, 4096),
+    detail: told(message, mostTold.detail),
+    instance: told(instance, mostTold.pointer),
     ...(parts.errors !== undefined && {
-      errors: parts.errors.slice(0, maxErrors).map((error) => Object.assign({}, error, { detail: told(error.detail) })),
+      errors: parts.errors.slice(0, maxErrors).map(toldError),
     }),
-    ...(parts.current !== undefined && { current: parts.current }),
+    ...(parts.current !== undefined && {
+      current: parts.current.map((each) => Object.assign({}, each, { object: told(each.object, mostTold.object) })),
+    }),
     requestId,
   };
 }
 
-const mostTold = 8192;
+/** A name or a key that is asked for may be as long as the whole body. */
+function told(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1).toWellFormed()}…`;
+}
 
-/** A name that is asked for may be as long as the whole body. */
-function told(text: string): string {
-  return text.length <= mostTold ? text : `${text.slice(0, mostTold - 1).toWellFormed()}…`;
+function toldError({ pointer, detail, object }: WrongValue): WrongValue {
+  return {
+    pointer: told(pointer, mostTold.pointer),
+    detail: told(detail, mostTold.detail),
+    ...(object !== undefined && { object: told(object, mostTold.object) }),
+  };
 }
 
 /** A body of 20,000 wrong objects is told about so many of them. */

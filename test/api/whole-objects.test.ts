@@ -135,6 +135,19 @@ describe('objects of a file', () => {
     });
   });
 
+  it('that have names, kinds and keys of any length are told of only as far as an answer goes', async () => {
+    const long = 'x'.repeat(30_000);
+    const documents = [
+      machine(long, '52:54:00:00:03:01', { [long]: 1 }),
+      { ...machine('bad', '52:54:00:00:03:02'), labels: { [long]: 1 } },
+    ];
+    const invalid = await rig.ask('POST', '/objects:apply', { body: { documents } });
+    expect(invalid.statusCode).toBe(422);
+    expect(invalid.json<{ errors: { object: string }[] }>().errors[0]?.object).toMatch(/^machine\/x{1015}…$/);
+    const unread = await rig.ask('POST', '/objects:diff', { body: { documents: [{ kind: long, name: 'x' }] } });
+    expect([unread.statusCode, unread.payload.length < 20_000]).toEqual([400, true]);
+  });
+
   it('are applied all or none', async () => {
     const documents = [machine('good', '52:54:00:00:03:01'), machine('bad', 'no-mac')];
     const answer = await rig.ask('POST', '/objects:apply', { body: { documents } });

@@ -2,6 +2,9 @@ import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import { count, listOf, optional, shape, text } from './fields.ts';
 
+/** In characters: how much of a text that a client itself has sent is told back to it. */
+export const mostTold = { detail: 8192, pointer: 4096, object: 1024 };
+
 /** RFC 9457. */
 export const problemSchema = shape(
   'What went wrong: `application/problem+json` (RFC 9457).',
@@ -9,15 +12,21 @@ export const problemSchema = shape(
     type: text('Which kind of problem: an address in the documentation.', 'https://virtdom.example/problems#invalid-request'),
     title: text('The kind of problem in words.', 'Invalid request'),
     status: Type.Integer({ minimum: 400, maximum: 599, description: 'The HTTP status.', examples: [400] }),
-    detail: optional(text('What failed, on which object, and what to do next.', 'machine post01: profile dom1 does not exist', 8192)),
-    instance: optional(text('The path that was asked for.', '/api/v1/machines/post01', 4096)),
+    detail: optional(
+      text('What failed, on which object, and what to do next.', 'machine post01: profile dom1 does not exist', mostTold.detail),
+    ),
+    instance: optional(text('The path that was asked for.', '/api/v1/machines/post01', mostTold.pointer)),
     errors: optional(
       listOf(
         'What is wrong with which value.',
         shape('One wrong value.', {
-          pointer: text('Where it stands in the body (RFC 6901), or `?name` for a parameter of the query.', '/nics/0/mac', 4096),
-          detail: text('What is wrong with it.', 'expected a MAC address such as 52:54:00:00:00:01', 8192),
-          object: optional(text('The object that it stands in, where the body holds several.', 'machine/post01')),
+          pointer: text(
+            'Where it stands in the body (RFC 6901), or `?name` for a parameter of the query.',
+            '/nics/0/mac',
+            mostTold.pointer,
+          ),
+          detail: text('What is wrong with it.', 'expected a MAC address such as 52:54:00:00:00:01', mostTold.detail),
+          object: optional(text('The object that it stands in, where the body holds several.', 'machine/post01', mostTold.object)),
         }),
       ),
     ),
@@ -26,7 +35,7 @@ export const problemSchema = shape(
       listOf(
         'For a conflict: what stands there now.',
         shape('An object as it is now.', {
-          object: text('Which object.', 'profile/dom0'),
+          object: text('Which object.', 'profile/dom0', mostTold.object),
           revision: count('Its revision; 0 where there is none.', 5),
           etag: optional(text('Its ETag.', '"5"')),
           updatedBy: optional(text('Who changed it last.', 'anna')),
