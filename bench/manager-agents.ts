@@ -53,7 +53,7 @@ const objects: ManagerObjects = {
       parameters: {},
     },
   ],
-  roles: [{ name: 'farm', environments: ['worker'], networks: [], labels: {}, reserveMib: 0, priority: 0 }],
+  roles: [{ name: 'farm', environments: ['worker'], networks: [], labels: {}, properties: [], reserveMib: 0, priority: 0 }],
   triggers: [],
 };
 

@@ -24,7 +24,7 @@ const mayImport: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'first-objects': ['machines', 'documents'],
   'host-boots': ['model'],
   'agent-session': ['bus', 'config', 'service', 'model'],
-  'expression-checks': ['machines', 'manager'],
+  'expression-checks': ['agent', 'machines', 'manager', 'model'],
   'manager-app': 'everything',
   'manager-health': ['manager'],
   'manager-bus': ['bus', 'config', 'events', 'host-boots', 'manager', 'service'],

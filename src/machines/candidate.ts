@@ -4,15 +4,19 @@ import type { Ipv4 } from '../model/ipv4.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Machine } from '../model/machine.ts';
 import type { OneShot } from '../model/one-shot.ts';
+import type { RoleProperty } from '../model/property-definition.ts';
 import type { Role, Trigger, VmEnvironment } from '../model/vm-environment.ts';
 import type { ObjectKind } from './object-schemas.ts';
 import type { ObjectDocument } from './object-store.ts';
 import type { ConfiguredSubnet } from './objects.ts';
 
-/** An expression that somebody else has to understand: the rule of a role or what a trigger says. */
-type AskedExpression = { readonly kind: 'trigger'; readonly trigger: Trigger } | { readonly kind: 'rule'; readonly expression: string };
+/** What somebody else has to understand: the manager the rule of a role and what a trigger says, agents a property that a role defines. */
+type AskedExpression =
+  | { readonly kind: 'trigger'; readonly trigger: Trigger }
+  | { readonly kind: 'rule'; readonly expression: string }
+  | { readonly kind: 'property'; readonly property: RoleProperty };
 
-/** What is wrong with it; the pointer is into the trigger's document, and empty of a rule. */
+/** What is wrong with it; the pointer is into the trigger's document or the property, and empty of a rule. */
 export type CheckExpression = (asked: AskedExpression) => readonly { readonly pointer: string; readonly detail: string }[];
 
 /** All objects as they would be after a change, and what of them the change touches: only that has to be checked. */

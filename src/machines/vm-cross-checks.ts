@@ -12,6 +12,9 @@ import { checkBridges, checkVmAddresses } from './vm-network-checks.ts';
 
 const maxCards = 8;
 const maxDisks = 16;
+const maxRoleProperties = 64;
+/** Of all that a role defines, as JSON: they are one message to each of its hosts. */
+const maxPropertyBytes = 64 * 1024;
 
 /** Checks how environments, roles and triggers fit together, and machines to roles; one step at a time. */
 export function* vmCheckSteps(candidate: Candidate, blame: Blame): Generator<void> {
@@ -132,12 +135,29 @@ function checkRole(role: Role, candidate: Candidate, blame: Blame): void {
     bridges.add(bridge);
     places.add(place);
   }
+  checkProperties(role, candidate, report);
   const { match } = role;
   if (match === undefined) return;
   if (match.when === undefined && Object.keys(match.labels ?? {}).length === 0) {
     report(['match'], 'expected labels or when; it would match every host');
   } else if (match.when !== undefined) {
     for (const { detail } of candidate.checkExpression?.({ kind: 'rule', expression: match.when }) ?? []) report(['match', 'when'], detail);
+  }
+}
+
+function checkProperties({ properties }: Role, candidate: Candidate, report: (path: ValuePath, message: string) => void): void {
+  if (properties.length > maxRoleProperties) {
+    report(['properties'], `expected at most ${maxRoleProperties}, found ${properties.length}`);
+    return;
+  }
+  const bytes = Buffer.byteLength(JSON.stringify(properties));
+  if (bytes > maxPropertyBytes) report(['properties'], `expected at most ${maxPropertyBytes} bytes as JSON, found ${bytes}`);
+  const seen = new Set<string>();
+  for (const [index, property] of properties.entries()) {
+    if (seen.has(property.name)) report(['properties', index, 'name'], `expected each once, ${property.name} stands above already`);
+    seen.add(property.name);
+    for (const { pointer, detail } of candidate.checkExpression?.({ kind: 'property', property }) ?? [])
+      report(['properties', index, ...pathOfPointer(pointer)], detail);
   }
 }
 

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import { parseImageName } from '../model/image-manifest.ts';
+import { definitionDefaults, definitionLimits, propertyNamePattern, propertyTypes } from '../model/property-definition.ts';
 import { parseVmAddress } from '../model/vm-address.ts';
 import { checked, choice, ipv4, list, matching, name, section, whole, yesNo } from '../documents/shapes.ts';
 import { parseMac } from '../model/mac.ts';
@@ -21,7 +22,7 @@ const linuxInterface = matching(/^[A-Za-z][A-Za-z0-9_.-]{0,14}$/, 'the name of a
 const priority = (description: string) => whole(description, -maxPriority, maxPriority, { default: 0 });
 // What follows stands in an xl.cfg, between quotes and commas.
 const word = (expected: string) => matching(/^[^\s"'\\,{}[\]]{1,255}$/, `${expected}, without spaces, quotes, commas and brackets`);
-const propertyName = matching(/^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/, 'the name of a property such as ram_free');
+const propertyName = matching(propertyNamePattern, 'the name of a property such as ram_free');
 // Without a default, so that it is known whether somebody said it.
 const flag = (description: string) => Type.Boolean({ description, expected: 'true or false' });
 const expression = (description: string) =>
@@ -133,6 +134,25 @@ export const environmentSchema = section('A class of VMs.', {
   parameters: parameters('Values that its template uses as `parameters.NAME`.'),
 });
 
+const { maxTicks, maxTimeoutSeconds, maxParameters, maxParameterLetters } = definitionLimits;
+const propertyWord = [Type.String({ maxLength: maxParameterLetters }), Type.Number()];
+const propertySchema = section('A definition, by the keys of a definition file on a Dom0.', {
+  name: propertyName('What rules and triggers call it.'),
+  command: matching(
+    /^[a-z]{1,32}$/,
+    'a command such as ram',
+  )('What extracts it: a command of the agent, but not exec, which is only for the files of a machine.'),
+  parameters: Type.Optional(
+    Type.Union([...propertyWord, Type.Array(Type.Union(propertyWord), { maxItems: maxParameters })], {
+      description: 'Words for the command; a list where a word has spaces.',
+      expected: `words, or a list of at most ${maxParameters} texts of at most ${maxParameterLetters} letters`,
+    }),
+  ),
+  return_type: choice('What its value is.', propertyTypes),
+  ticks: whole('Seconds from one extraction to the next; 0: only when somebody asks.', 0, maxTicks, { default: definitionDefaults.ticks }),
+  timeout: whole('Seconds that an extraction may take.', 1, maxTimeoutSeconds, { default: definitionDefaults.timeout }),
+});
+
 export const roleSchema = section('What a Dom0 may host.', {
   kind: Type.Literal('Role'),
   name: name('What machines and triggers call it.'),
@@ -147,6 +167,7 @@ export const roleSchema = section('What a Dom0 may host.', {
     { default: [] },
   ),
   labels: labels("Given to each host, beside the machine's own, which win."),
+  properties: list('What its hosts say of themselves, beside what their own images define.', propertySchema, { default: [] }),
   reserveMib: whole('Memory of a host that no VM may have, in MiB.', 0, 16_777_216, { default: 0 }),
   vcpusPerCpu: whole('How many processors of VMs may share one of the host before another host is better.', 1, 64, { default: 4 }),
   match: Type.Optional(

@@ -1,5 +1,8 @@
 import { Type } from 'typebox';
 import type { Static, TProperties, TSchema } from 'typebox';
+import { propertyTypes } from '../model/property-definition.ts';
+
+export type { PropertyType } from '../model/property-definition.ts';
 
 /**
  * The messages between manager and agents: JSON, one object a message, over MQTT topics. The names of the kinds are those of the
@@ -39,10 +42,6 @@ const name = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' });
 const id = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$' });
 const whole = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const propertyName = Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_.-]{0,63}$' });
-
-/** A property's value is any JSON, of bounded size. */
-export const propertyTypes = ['int', 'float', 'string', 'bool', 'list', 'object'] as const;
-export type PropertyType = (typeof propertyTypes)[number];
 
 function message<Kind extends string, Fields extends TProperties>(kind: Kind, fields: Fields) {
   return Type.Object({
@@ -137,7 +136,7 @@ export const control = message('CONTROL', {
   command: Type.Optional(id),
 });
 
-/** From agents. */
+/** From agents. A property's value is any JSON, of bounded size. */
 const value = Type.Object({
   name: propertyName,
   type: oneOf(propertyTypes),

@@ -1,4 +1,5 @@
 import type { Host } from '../model/host.ts';
+import type { RoleProperty } from '../model/property-definition.ts';
 import type { DeathProof, Vm } from '../model/vm.ts';
 import type { ManagerCommand } from './manager-control.ts';
 import type { AgentMessageOf, DomainReport, ExecErrCode } from './protocol.ts';
@@ -65,6 +66,12 @@ export interface HostLink {
   /** Names of domains that were there when `facts` were read. */
   readonly factsCount?: ReadonlySet<string>;
   readonly groupsTold?: string;
+  /** What its agent was told last to extract for the role; `unheard`: it has not answered yet. None: not told in this session. */
+  readonly properties?: {
+    readonly of: readonly RoleProperty[];
+    readonly text: string;
+    readonly unheard?: { readonly id: string; readonly atMs: number };
+  };
   readonly fence?: { readonly attempts: number; readonly nextMs: number; readonly asking: boolean };
   readonly networkPause?: { readonly attempts: number; readonly nextMs: number };
   /** By reference: whether its agent has the image, or when it is asked again to fetch it. */

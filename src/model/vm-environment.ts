@@ -1,4 +1,5 @@
 import type { Parameters } from './machine.ts';
+import type { RoleProperty } from './property-definition.ts';
 
 /**
  * How many copies of one VM may exist. `at-most-one` (a gateway, a fixed identity, a writable disk): each VM of it starts again only
@@ -89,6 +90,8 @@ export interface Role {
   readonly networks: readonly RoleNetwork[];
   /** Given to each host of the role, beside the machine's own. */
   readonly labels: Readonly<Record<string, string>>;
+  /** What its hosts say of themselves, beside what their own images define. */
+  readonly properties: readonly RoleProperty[];
   /** Memory of a host that no VM may have, in MiB. */
   readonly reserveMib: number;
   /** Processors of VMs for each of the host, before another host is better; without it 4. */

@@ -380,6 +380,7 @@ describe('a document', () => {
       environments: [],
       networks: [],
       labels: {},
+      properties: [],
       reserveMib: 0,
       vcpusPerCpu: 4,
       priority: 0,
@@ -460,7 +461,9 @@ describe('the book', () => {
       checkExpression: (asked) =>
         asked.kind === 'rule'
           ? [{ pointer: '', detail: `no rule: ${asked.expression}` }]
-          : [{ pointer: '/expr', detail: `no expression: ${asked.trigger.expr}` }],
+          : asked.kind === 'trigger'
+            ? [{ pointer: '/expr', detail: `no expression: ${asked.trigger.expr}` }]
+            : [],
     });
     const documentsWithFaults: readonly ObjectDocument[] = [
       { kind: 'Role', name: 'farm', match: { when: 'properties.' } },

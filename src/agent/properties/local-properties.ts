@@ -3,10 +3,11 @@ import { setMaxListeners } from 'node:events';
 import type { Clock, Timer } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import { isRecord } from '../../documents/check-shape.ts';
+import { propertyNamePattern } from '../../model/property-definition.ts';
 import type { Extracted, PropertyProblem, PropertySource, PropertyValue } from '../parts.ts';
 import { CommandError } from './machine-view.ts';
 import type { MachineView } from './machine-view.ts';
-import { checkEntry } from './property-definition.ts';
+import { checkSentEntry } from './property-definition.ts';
 import type { PropertyCommands, PropertyDefinition } from './property-definition.ts';
 import { valueOfType } from './property-value.ts';
 
@@ -135,12 +136,12 @@ export class LocalProperties implements PropertySource {
     if (!isRecord(entry) || typeof entry['name'] !== 'string') return wrong(`definition ${index + 1}: expected an object with a name`);
     const { name, ...rest } = entry;
     if (typeof name !== 'string') return wrong(`definition ${index + 1}: expected a name`);
-    const checked = checkEntry(name, rest, 'manager', this.#parts.commands);
+    const checked = checkSentEntry(name, rest, this.#parts.commands);
     if (checked.kind === 'wrong')
       return wrong(
         `definition ${name.slice(0, 64)}: ${checked.problems.map(({ key, message }) => (key === undefined ? message : `${key}: ${message}`)).join('; ')}`,
+        propertyNamePattern.test(name) ? name : undefined,
       );
-    if (checked.definition.command === 'exec') return wrong('exec is only for definitions in the files of the machine', name);
     const own = this.#properties.get(name)?.definition.origin;
     if (own !== undefined && own !== 'manager') return wrong(`${own} defines it already, and comes first`, name);
     return checked;

@@ -1,4 +1,4 @@
-import type { PropertyType } from '../../manager/protocol.ts';
+import type { PropertyType } from '../../model/property-definition.ts';
 import { CommandError } from './machine-view.ts';
 import type { MachineView } from './machine-view.ts';
 

@@ -1,6 +1,6 @@
 import { didYouMean } from '../../documents/problems.ts';
-import { propertyTypes } from '../../manager/protocol.ts';
-import type { PropertyType } from '../../manager/protocol.ts';
+import { definitionDefaults, definitionLimits, propertyNamePattern, propertyTypes } from '../../model/property-definition.ts';
+import type { PropertyType } from '../../model/property-definition.ts';
 import type { PropertyCommand } from './property-command.ts';
 
 export interface PropertyDefinition {
@@ -28,10 +28,7 @@ export type CheckedEntry =
   | { readonly kind: 'definition'; readonly definition: PropertyDefinition }
   | { readonly kind: 'wrong'; readonly problems: readonly EntryProblem[] };
 
-export const definitionLimits = { maxTicks: 86_400, maxTimeoutSeconds: 300, maxParameters: 32, maxParameterLetters: 256 } as const;
-const defaults = { ticks: 60, timeout: 10 } as const;
 const keys = ['command', 'parameters', 'return_type', 'ticks', 'timeout'];
-const namePattern = /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/;
 
 /** One definition as somebody wrote it. In INI all values are texts: numbers are accepted as texts too. */
 export function checkEntry(
@@ -41,7 +38,8 @@ export function checkEntry(
   commands: PropertyCommands,
 ): CheckedEntry {
   const problems: EntryProblem[] = [];
-  if (!namePattern.test(name)) problems.push({ message: 'expected a name of letters, digits, _ . and -, at most 64, a letter or _ first' });
+  if (!propertyNamePattern.test(name))
+    problems.push({ message: 'expected a name of letters, digits, _ . and -, at most 64, a letter or _ first' });
   for (const key of Object.keys(entry))
     if (!keys.includes(key)) problems.push({ key, message: `unknown key${didYouMean(key, keys) || `; known are ${keys.join(', ')}`}` });
   const take = <Value>(key: string, taken: Value | Wrong): Value | undefined => {
@@ -55,11 +53,18 @@ export function checkEntry(
   const unfit = command === undefined || parameters === undefined ? undefined : commands.get(command)?.problem(parameters);
   if (unfit !== undefined) problems.push({ key: 'parameters', message: unfit });
   const type = take('return_type', typeOf(entry['return_type']));
-  const ticks = take('ticks', secondsOf(entry['ticks'] ?? defaults.ticks, 0, maxTicks));
-  const timeoutSeconds = take('timeout', secondsOf(entry['timeout'] ?? defaults.timeout, 1, maxTimeoutSeconds));
+  const ticks = take('ticks', secondsOf(entry['ticks'] ?? definitionDefaults.ticks, 0, maxTicks));
+  const timeoutSeconds = take('timeout', secondsOf(entry['timeout'] ?? definitionDefaults.timeout, 1, maxTimeoutSeconds));
   if (problems.length > 0 || command === undefined || parameters === undefined || type === undefined) return { kind: 'wrong', problems };
   if (ticks === undefined || timeoutSeconds === undefined) return { kind: 'wrong', problems };
   return { kind: 'definition', definition: { name, command, parameters, type, ticks, timeoutSeconds, origin } };
+}
+
+/** One that somebody else sends: only who builds the image says which scripts run on a machine. */
+export function checkSentEntry(name: string, entry: Readonly<Record<string, unknown>>, commands: PropertyCommands): CheckedEntry {
+  const checked = checkEntry(name, entry, 'manager', commands);
+  if (checked.kind === 'wrong' || checked.definition.command !== 'exec') return checked;
+  return { kind: 'wrong', problems: [{ key: 'command', message: 'exec is only for definitions in the files of the machine' }] };
 }
 
 class Wrong {

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import type { PropertyType } from '../../manager/protocol.ts';
+import type { PropertyType } from '../../model/property-definition.ts';
 import { CommandError } from './machine-view.ts';
 
 export const maxValueBytes = 64 * 1024;

@@ -8,6 +8,7 @@ import { tendFencing } from './fencing.ts';
 import { dropGone, tendBoots, tendStates } from './hosts.ts';
 import { tendMoves } from './moves.ts';
 import { tendPrefetch } from './prefetch.ts';
+import { tendRoleProperties } from './role-properties.ts';
 import { tendSessions } from './sessions.ts';
 import { tendShortage } from './shortage.ts';
 import { tendStarts } from './starts.ts';
@@ -31,6 +32,7 @@ const concerns: readonly (readonly [string, (draft: Draft) => void])[] = [
   ['claims', tendClaims],
   ['stray domains', tendStrays],
   ['bring-up', tendBringUp],
+  ['properties of roles', tendRoleProperties],
   ['fencing', tendFencing],
   ['counts', (draft) => tendCounts(draft)],
   ['moves', tendMoves],

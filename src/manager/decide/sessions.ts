@@ -1,6 +1,7 @@
 import { effectiveLabels, groupsOf } from '../roles/host-groups.ts';
 import type { Draft } from '../draft.ts';
 import type { HostEntry } from '../state.ts';
+import { noProperties, propertiesOf } from './role-properties.ts';
 
 const repeatMs = 10_000;
 const flapMs = 1000;
@@ -20,10 +21,11 @@ function tendSession(draft: Draft, entry: HostEntry): void {
   if (!draft.memory.bus.connected) return;
   if (link.askedMs !== undefined && monoMs - link.askedMs < (isNew ? flapMs : repeatMs)) return;
   if (isNew) draft.changeHost(kept.name, { session: kept.session + 1 });
-  const { seen: _, ...silent } = link;
+  const { seen: _seen, properties: _properties, ...silent } = link;
   draft.setLink(kept.name, { ...silent, sessionFor: presence.connection, askedMs: monoMs, agreed: false });
   const groups = groupsFor(draft, entry);
-  draft.changeLink(kept.name, { groupsTold: groups.join(' ') });
+  const hasProperties = propertiesOf(draft, kept).length > 0;
+  draft.changeLink(kept.name, { groupsTold: groups.join(' '), ...(!hasProperties && { properties: noProperties }) });
   draft.send({
     kind: 'message',
     host: kept.name,
@@ -36,6 +38,7 @@ function tendSession(draft: Draft, entry: HostEntry): void {
       boot: kept.boot,
       manager: draft.world.manager,
       groups,
+      ...(!hasProperties && { definitions: [] }),
     },
   });
 }

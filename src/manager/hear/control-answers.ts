@@ -1,4 +1,5 @@
 import { askAnew } from '../decide/commands.ts';
+import { hearDefined } from '../decide/role-properties.ts';
 import type { Draft } from '../draft.ts';
 import { maxDomains } from '../protocol.ts';
 import type { AgentMessageOf } from '../protocol.ts';
@@ -53,6 +54,7 @@ export function hearControlVal(draft: Draft, entry: HostEntry, message: AgentMes
     draft.changeLink(host, { facts: message.facts, factsCount: new Set(message.domains.map(({ name }) => name)) });
   }
   if (!ruled) return 'nothing-new';
+  if (message.action === 'properties') hearDefined(draft, entry, message.reply);
   const before = draft.hosts.get(host)?.link.seen;
   if (before?.beatMs !== undefined && arrival.beatMs !== undefined && arrival.beatMs < before.beatMs) return 'nothing-new';
   const seen = seenOf(message, arrival.beatMs);
@@ -115,6 +117,7 @@ export function hearControlErr(draft: Draft, entry: HostEntry, message: AgentMes
   const { kept } = entry;
   if (message.boot === kept.boot && message.session > kept.session && message.session <= kept.session + mostAhead)
     return raise(draft, entry, message.session);
+  if (message.action === 'properties') hearDefined(draft, entry, message.reply);
   draft.tellOnce(
     `controlerr ${kept.name}`,
     60_000,

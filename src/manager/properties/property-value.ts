@@ -1,4 +1,4 @@
-import type { PropertyType } from '../protocol.ts';
+import type { PropertyType } from '../../model/property-definition.ts';
 
 export const maxValueBytes = 64 * 1024;
 export const maxValueDepth = 16;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { PropertyType } from '../../../src/manager/protocol.ts';
+import type { PropertyType } from '../../../src/model/property-definition.ts';
 import { propertyCommands } from '../../../src/agent/properties/property-commands.ts';
 import type { Extraction } from '../../../src/agent/properties/property-command.ts';
 import { valueOfType } from '../../../src/agent/properties/property-value.ts';

@@ -37,7 +37,7 @@ export function environmentOf(change: Partial<VmEnvironment> & { readonly name: 
 export const fixed = (count: number): VmEnvironment['count'] => ({ min: count, max: count });
 
 export function roleOf(change: Partial<Role> & { readonly name: string }): Role {
-  return { environments: [], networks: [], labels: {}, reserveMib: 0, priority: 0, ...change };
+  return { environments: [], networks: [], labels: {}, properties: [], reserveMib: 0, priority: 0, ...change };
 }
 
 interface Machinery {

@@ -73,6 +73,7 @@ describe('what a machine said of itself', () => {
     environments: [],
     networks: [],
     labels: {},
+    properties: [],
     reserveMib: 0,
     priority: 0,
     match: { when: 'properties.ram > 100' },

@@ -27,7 +27,7 @@ export function environment(
 }
 
 export function role(name: string, environments: readonly string[], more: Partial<Role> = {}): Role {
-  return { name, environments, networks: [], labels: {}, reserveMib: 0, priority: 0, ...more };
+  return { name, environments, networks: [], labels: {}, properties: [], reserveMib: 0, priority: 0, ...more };
 }
 
 /** What two VMs of 512 MiB and Xen's part take, and a little. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { AgentMessageOf, PropertyType } from '../../../src/manager/protocol.ts';
+import type { AgentMessageOf } from '../../../src/manager/protocol.ts';
+import type { PropertyType } from '../../../src/model/property-definition.ts';
 import { PropertyBook, propertyLimits } from '../../../src/manager/properties/property-book.ts';
 import type { PropertyMessage } from '../../../src/manager/properties/property-book.ts';
 

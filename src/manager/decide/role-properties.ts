@@ -1,0 +1,56 @@
+import type { RoleProperty } from '../../model/property-definition.ts';
+import type { Draft } from '../draft.ts';
+import type { HostEntry, KeptHost } from '../state.ts';
+
+const repeatMs = 30_000;
+
+const none: readonly RoleProperty[] = [];
+/** What is told with a session to the agent of a host that has none: those of a role that it had are taken away. */
+export const noProperties = { of: none, text: JSON.stringify(none) } as const;
+
+/** What the role of a host has its agent extract. */
+export function propertiesOf({ world }: Draft, { role }: KeptHost): readonly RoleProperty[] {
+  const properties = role === undefined ? undefined : world.objects.roles.get(role)?.properties;
+  return properties === undefined || properties.length === 0 ? none : properties;
+}
+
+/** Tells each agent what its host's role defines: after each agreement, and when that changes. */
+export function tendRoleProperties(draft: Draft): void {
+  if (!draft.memory.bus.connected) return;
+  for (const [name, entry] of draft.hosts) if (entry.link.agreed) draft.guarded(`host ${name}`, () => tell(draft, entry));
+}
+
+function tell(draft: Draft, { kept, link }: HostEntry): void {
+  const wanted = propertiesOf(draft, kept);
+  const { properties: told } = link;
+  const { monoMs } = draft.now;
+  const isUnheard = told?.unheard !== undefined && monoMs - told.unheard.atMs >= repeatMs;
+  if (told?.of === wanted && !isUnheard) return;
+  const text = JSON.stringify(wanted);
+  // Written anew as it was.
+  if (told?.text === text && !isUnheard) return draft.changeLink(kept.name, { properties: { ...told, of: wanted } });
+  const id = draft.world.newId();
+  draft.changeLink(kept.name, { properties: { of: wanted, text, unheard: { id, atMs: monoMs } } });
+  draft.send({
+    kind: 'message',
+    host: kept.name,
+    message: {
+      v: 1,
+      kind: 'CONTROL',
+      id,
+      action: 'properties',
+      session: kept.session,
+      ...(kept.boot !== undefined && { boot: kept.boot }),
+      manager: draft.world.manager,
+      definitions: [...wanted],
+    },
+  });
+}
+
+/** Its agent has answered a message of that id, or refused it, and is not told again. What it extracts now is asked for. */
+export function hearDefined(draft: Draft, { kept, link }: HostEntry, reply: string): void {
+  const { properties: told } = link;
+  if (told?.unheard?.id !== reply) return;
+  draft.changeLink(kept.name, { properties: { of: told.of, text: told.text } });
+  draft.send({ kind: 'message', host: kept.name, message: { v: 1, kind: 'GETPROP', id: draft.world.newId(), names: [] } });
+}
