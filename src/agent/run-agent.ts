@@ -12,6 +12,7 @@ import { ConsoleLogs } from './console-logs.ts';
 import { FileRecord } from './file-record.ts';
 import { HttpImageCache } from './http-image-cache.ts';
 import { IpNetworks } from './ip-networks.ts';
+import { XlMigration } from './migration/xl-migration.ts';
 import { openLocalProperties } from './properties/open-local-properties.ts';
 import { runProgram } from './run-program.ts';
 import { waitForSession } from './session-file.ts';
@@ -55,6 +56,7 @@ export async function runAgent(places: AgentPlaces, clock: Clock, log: Log, vers
   const { machine, boot, server } = session;
   for (const dir of [places.record, places.images]) mkdirSync(dir, { recursive: true, mode: 0o700 });
   const hypervisor = new XlHypervisor({ dir: places.record, log });
+  const migration = new XlMigration({ hypervisor, log });
   const consoles = new ConsoleLogs({ dir: places.consoles, xlDir: places.xlLogs, clock, log });
   const properties = openLocalProperties({
     machine,
@@ -83,6 +85,7 @@ export async function runAgent(places: AgentPlaces, clock: Clock, log: Log, vers
     clock,
     log,
     hypervisor,
+    migration,
     consoles,
     networks: new IpNetworks({
       addressOf,
@@ -99,6 +102,7 @@ export async function runAgent(places: AgentPlaces, clock: Clock, log: Log, vers
   return {
     async close() {
       await agent.close();
+      await migration.close();
       consoles.close();
       await bus.close();
     },

@@ -57,17 +57,6 @@ export class XlHypervisor implements Hypervisor {
     return this.#act(['unpause', name]);
   }
 
-  /** xl reaches the other Dom0 by ssh, in a shell: only what can be an address or a host's name gets there. */
-  migrate(name: string, to: string, timeoutMs: number): Promise<Outcome> {
-    if (!/^[A-Za-z0-9][A-Za-z0-9.:-]{0,63}$/.test(to))
-      return Promise.resolve({
-        kind: 'failed',
-        code: 'bad-arguments',
-        reason: `${JSON.stringify(to)} is neither an address nor a host's name`,
-      });
-    return this.#act(['migrate', name, to], timeoutMs);
-  }
-
   async #create(name: string, config: string): Promise<Outcome> {
     const file = join(this.#options.dir, `${name}.cfg`);
     try {
