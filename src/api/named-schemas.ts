@@ -7,6 +7,7 @@ import { environmentSchema, environmentStatusSchema, environmentWriteSchema } fr
 import { eventSchema } from './schemas/event.ts';
 import { healthSchema } from './schemas/health.ts';
 import { confirmedDeadSchema, hostDetailSchema, hostSchema } from './schemas/host.ts';
+import { hostBulkResultSchema } from './schemas/host-bulk.ts';
 import { imageSchema } from './schemas/image.ts';
 import { leaseSchema } from './schemas/lease.ts';
 import {
@@ -66,6 +67,7 @@ export const namedSchemas = {
   ExportResult: exportSchema,
   Health: healthSchema,
   Host: hostSchema,
+  HostBulkResult: hostBulkResultSchema,
   HostDetail: hostDetailSchema,
   Image: imageSchema,
   ImportRequest: importSchema,

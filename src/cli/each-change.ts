@@ -36,7 +36,7 @@ export async function changeEach<Resource extends Told>(
   const asks = change.asks === 'always' || (change.asks === 'for-several' && several) || !chosen.byName;
   const held: Outcome<Resource>[] = [];
   if (asks && yes !== true && dryRun !== true) {
-    const preview = await allOf(sendEach(names, change, true));
+    const preview = await allOf(sendAllOf(names, change, true));
     const able = preview.filter(({ kind }) => kind === 'done');
     held.push(...preview.filter(({ kind }) => kind !== 'done'));
     const unknown = held.find((each) => each.kind === 'unknown');
@@ -48,13 +48,36 @@ export async function changeEach<Resource extends Told>(
     // What was shown is done, and nothing that came up since.
     names = able.map(({ name }) => name);
   }
-  for await (const outcome of sendEach(names, change, dryRun)) keep(outcome);
+  for await (const outcome of sendAllOf(names, change, dryRun)) keep(outcome);
   for (const outcome of held) keep(outcome);
   if (several) terminal.error(`${summaryOf(outcomes, change)}\n`);
-  if (several && dryRun === true && change.together !== undefined) terminal.error(`${change.together}\n`);
   const done = outcomes.filter(({ kind }) => kind === 'done').map(({ name }) => name);
   if (dryRun === true && done.length > 0) terminal.error('dry run: nothing was changed\n');
   return { done, failure: failureOf(outcomes, change, single) };
+}
+
+async function* sendAllOf<Resource>(
+  names: readonly string[],
+  change: EachChange<Resource>,
+  dryRun: true | undefined,
+): AsyncGenerator<Outcome<Resource>, void> {
+  const { sendAll } = change;
+  if (sendAll === undefined || names.length < 2) yield* sendEach(names, change, dryRun);
+  else yield* await sendTogether(names, sendAll, dryRun);
+}
+
+/** @throws ApiProblem where none of them was looked at */
+async function sendTogether<Resource>(
+  names: readonly string[],
+  ask: NonNullable<EachChange<Resource>['sendAll']>,
+  dryRun: true | undefined,
+): Promise<readonly Outcome<Resource>[]> {
+  try {
+    return await ask(names, dryRun);
+  } catch (error) {
+    if (error instanceof ApiProblem) throw error;
+    return names.map((name) => ({ kind: 'unknown', name, error }));
+  }
 }
 
 /** Some at a time; the outcomes in the order of the names, each as soon as those before it are known. */

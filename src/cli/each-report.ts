@@ -7,7 +7,7 @@ import type { Terminal } from './terminal.ts';
 
 const mostNotes = 40;
 
-/** What is done to several hosts or VMs, each by a request of its own: the manager decides, and the audit log tells, of each. */
+/** What is done to several hosts or VMs: the manager decides, and the audit log tells, of each. */
 export interface EachChange<Resource> {
   readonly noun: 'host' | 'VM';
   /** `drain`, as in "drain 3 hosts?". */
@@ -22,10 +22,10 @@ export interface EachChange<Resource> {
   readonly asks: 'always' | 'for-several' | 'never';
   /** Behind the question: ` and all that runs there`. */
   readonly aside?: string;
-  /** What is to be known where there are several. */
-  readonly together?: string;
   readonly columns: readonly Column<Resource>[];
   readonly send: (name: string, dryRun: true | undefined) => Promise<Resource>;
+  /** Where several are one request: what became of each, in the order of the names. Without it each is a request of its own. */
+  readonly sendAll?: (names: readonly string[], dryRun: true | undefined) => Promise<readonly Outcome<Resource>[]>;
 }
 
 export interface Told {
@@ -43,7 +43,7 @@ export type Outcome<Resource> =
 export function describePreview<Resource extends Told>(
   terminal: Terminal,
   preview: readonly Outcome<Resource>[],
-  { columns, will, together }: EachChange<Resource>,
+  { columns, will }: EachChange<Resource>,
 ): string {
   const rows = preview.map((outcome) => {
     const cells = columns.map(({ cell }) => (outcome.kind === 'done' ? String(cell(outcome.resource) ?? '') : ''));
@@ -56,7 +56,6 @@ export function describePreview<Resource extends Told>(
     ...formatTable(heads, rows, { columns: terminal.columns }),
     ...notes.slice(0, mostNotes).map((note) => printable(note)),
     ...(rest > 0 ? [`and ${rest} more lines: --dry-run shows all`] : []),
-    ...(together !== undefined && preview.length > 1 ? [together] : []),
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -31,8 +31,8 @@ export interface Chosen {
 
 export const hostChoiceHelp = `
 Hosts are named one by one, in ranges (node[01-20]), by a label of their machines (-l rack=a3) or all together (--all). What is
-not named letter by letter is shown before it is done, and asked about unless --yes is given. Each is asked for by itself: one that
-is refused does not keep the others back.`;
+not named letter by letter is shown before it is done, and asked about unless --yes is given. One that is refused does not keep the
+others back.`;
 
 export const vmChoiceHelp = `
 VMs are named one by one, in ranges (worker-[1-8]), by their environment, host and state, or all together (--all). What is not

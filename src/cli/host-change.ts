@@ -1,12 +1,14 @@
 import type { Command } from 'commander';
-import type { HostDetail } from '../api/schemas/host.ts';
+import type { HostBulkResult } from '../api/schemas/host-bulk.ts';
+import type { HostDetail, HostResource } from '../api/schemas/host.ts';
 import { apiPath } from './api-client.ts';
 import type { ApiClient } from './api-client.ts';
+import { ApiProblem } from './api-problem.ts';
 import { CliError } from './cli-error.ts';
 import { parseSeconds } from './duration.ts';
 import { changeEach } from './each-change.ts';
 import type { EachResult } from './each-change.ts';
-import type { EachChange } from './each-report.ts';
+import type { EachChange, Outcome } from './each-report.ts';
 import { addHostChoice, chooseHosts, hostChoiceHelp } from './farm-selection.ts';
 import type { HostChoice } from './farm-selection.ts';
 import { addConfirmDeadCommand } from './host-death.ts';
@@ -38,7 +40,8 @@ export function addHostChangeCommands(noun: Command, terminal: Terminal): void {
     .option('--timeout <time>', 'how long to wait', parseSeconds, 1800)
     .addHelpText(
       'after',
-      `${hostChoiceHelp} Several hosts are asked about also where they are named letter by letter.
+      `${hostChoiceHelp} Several hosts are asked about also where they are named letter by letter. They are emptied together: no VM moves
+from one of them to another.
 
 Examples:
   virtdom host drain post01 --wait
@@ -52,6 +55,7 @@ Examples:
     done: 'takes VMs again',
     counted: 'activated',
     asks: 'never',
+    together: true,
   });
 
   command('role [host] [role]', 'give hosts a role until their next boot; without one, what their machine, labels and rules say')
@@ -85,16 +89,21 @@ function ofRole(command: Command): Command {
   return command.option('--role <role>', 'hosts that have this role now');
 }
 
-type HostChange = Omit<EachChange<HostDetail>, 'noun' | 'columns' | 'send'> & { readonly action: string; readonly body?: object };
+type HostChange = Omit<EachChange<HostResource>, 'noun' | 'columns' | 'send' | 'sendAll'> & {
+  readonly action: string;
+  readonly body?: object;
+  /** Several of them are one request. */
+  readonly together?: true;
+};
 
 const mostVms = 4;
-const columns: readonly Column<HostDetail>[] = [
+const columns: readonly Column<HostResource>[] = [
   { head: 'STATE', cell: ({ state, duty }) => (duty === 'active' ? state : `${state}, ${duty}`) },
   { head: 'ROLE', cell: ({ role }) => role },
   { head: 'VMS', cell: vmsText },
 ];
 
-function vmsText({ vms }: HostDetail): string {
+function vmsText({ vms }: HostResource): string {
   const names = vms.slice(0, mostVms).map(({ name }) => name);
   return vms.length > mostVms ? `${names.join(', ')} and ${vms.length - mostVms} more` : names.join(', ');
 }
@@ -104,7 +113,7 @@ async function changeHosts(
   api: ApiClient,
   names: readonly string[],
   options: HostChoice,
-  { action, body, ...change }: HostChange,
+  { action, body, together, ...change }: HostChange,
 ): Promise<EachResult> {
   return changeEach(terminal, await chooseHosts(api, names, options), options, {
     ...change,
@@ -114,7 +123,24 @@ async function changeHosts(
       const details = { query: { dryRun }, ...(body !== undefined && { body }) };
       return (await api.post<HostDetail>(`${apiPath`/hosts/${name}`}:${action}`, details)).body;
     },
+    ...(together === true && { sendAll: (hosts, dryRun) => changeTogether(api, action, hosts, dryRun) }),
   });
+}
+
+async function changeTogether(
+  api: ApiClient,
+  action: string,
+  hosts: readonly string[],
+  dryRun: true | undefined,
+): Promise<Outcome<HostResource>[]> {
+  const { items } = (await api.post<HostBulkResult>(`/hosts:${action}`, { query: { dryRun }, body: { hosts } })).body;
+  const problemOf = ({ name, status, problem }: HostBulkResult['items'][number]): ApiProblem =>
+    new ApiProblem(status, problem ?? {}, `${action} ${name}`);
+  return items.map((item) =>
+    item.host === undefined
+      ? { kind: 'refused', name: item.name, error: problemOf(item) }
+      : { kind: 'done', name: item.name, resource: item.host },
+  );
 }
 
 function throwFailure({ failure }: EachResult): void {
@@ -129,7 +155,7 @@ async function drain(terminal: Terminal, api: ApiClient, names: readonly string[
     done: 'is drained',
     counted: 'drained',
     asks: 'for-several',
-    together: 'Room was looked for host by host: what is emptied at the same time takes no VMs, and there may be less of it.',
+    together: true,
   });
   if (options.wait === true && options.dryRun !== true && result.done.length > 0)
     await waitUntilEmpty(terminal, api, result.done, options.timeout);

@@ -58,6 +58,12 @@ async function look(api: ApiClient, names: readonly string[]): Promise<ReadonlyM
 }
 
 function describeLeft({ vms, state, reason }: HostResource): string {
-  const left = vms.length === 0 ? 'no VM is left' : `${vms.map((vm) => `${vm.name} (${vm.state})`).join(', ')} still there`;
-  return state === 'online' ? left : `${left}; ${state}: ${reason}`;
+  const leaving = vms.filter(({ stays }) => stays === undefined).map((vm) => `${vm.name} (${vm.state})`);
+  const parts = [
+    ...(vms.length === 0 ? ['no VM is left'] : []),
+    ...(leaving.length === 0 ? [] : [`${leaving.join(', ')} still there`]),
+    ...vms.flatMap(({ name, stays }) => (stays === undefined ? [] : [`${name} stays, since ${stays}`])),
+    ...(state === 'online' ? [] : [`${state}: ${reason}`]),
+  ];
+  return parts.join('; ');
 }

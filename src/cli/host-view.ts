@@ -57,10 +57,15 @@ export function hostDetailView(nowMs: number): View<HostDetail> {
         ['processors', capacity && String(capacity.cpus)],
         ['bridges', bridges.join(', ')],
         ['images', images.join(', ')],
-        ...vms.map((vm, index) => [index === 0 ? 'vms' : '', `${vm.name} ${vm.state} (${vm.environment}, ${vm.memoryMib} MiB)`] as const),
+        ...vms.map((vm, index) => [index === 0 ? 'vms' : '', vmText(vm)] as const),
       ]);
     },
   };
+}
+
+function vmText({ name, state, environment, memoryMib, stays }: HostResource['vms'][number]): string {
+  const text = `${name} ${state} (${environment}, ${memoryMib} MiB)`;
+  return stays === undefined ? text : `${text}; ${name} stays, since ${stays}`;
 }
 
 function bootText(boot: number | undefined, session: number, booted: HostDetail['booted']): string | undefined {

@@ -130,6 +130,14 @@ export interface AskedBy {
   readonly dryRun?: boolean;
 }
 
+/** What became of one of several hosts that something was asked for: one that is refused does not keep the others back. */
+export interface HostAnswer {
+  readonly host: string;
+  readonly answer: Asked<Host>;
+  /** It was not so before. */
+  readonly changed: boolean;
+}
+
 /** What people ask of the manager. Readings are of memory, and cost nothing; what is asked is durable when it resolves. */
 export interface ManagerControl {
   status(): ManagerStatus;
@@ -153,6 +161,8 @@ export interface ManagerControl {
   pauseEnvironment(environment: string, paused: boolean, by: AskedBy): Promise<Asked<EnvironmentStatus>>;
   /** `draining` becomes `maintenance` when the last VM has left. */
   setDuty(host: string, duty: 'active' | 'draining', by: AskedBy): Promise<Asked<Host>>;
+  /** All in one turn, so no VM moves to a host that is drained with its own. The answers are in the order of the hosts, each once. */
+  setDuties(hosts: readonly string[], duty: 'active' | 'draining', by: AskedBy): Promise<Asked<readonly HostAnswer[]>>;
   /** The operator's word that a host is off: `typed` must be its name. The proof that lets its VMs move. */
   confirmDead(host: string, typed: string, by: AskedBy): Promise<Asked<readonly Vm[]>>;
   setRole(host: string, role: string | undefined, by: AskedBy): Promise<Asked<Host>>;

@@ -3,10 +3,11 @@ import type { Trigger } from '../model/vm-environment.ts';
 import type { Vm } from '../model/vm.ts';
 import { hold, cancelCommand } from './ask/about-manager.ts';
 import { pause, scale } from './ask/about-environments.ts';
-import { confirmDead, rebootHost, setDuty, setRole } from './ask/about-hosts.ts';
+import { confirmDead, rebootHost, setDuties, setDuty, setRole } from './ask/about-hosts.ts';
 import { clearVm, consoleOf, migrateVm, pauseVm, rebootVm, stopVm } from './ask/about-vms.ts';
 import type { Act } from './ask/asking.ts';
 import { reachable } from './decide/commands.ts';
+import { staysByHost } from './decide/duties.ts';
 import { Draft } from './draft.ts';
 import { explainVm } from './explain/explain-vm.ts';
 import { planNow } from './explain/plan.ts';
@@ -15,6 +16,7 @@ import type {
   Asked,
   AskedBy,
   EnvironmentStatus,
+  HostAnswer,
   ManagerCommand,
   ManagerControl,
   ManagerStatus,
@@ -68,14 +70,16 @@ export class Manager implements ManagerControl {
     return managerStatus(this.#surroundings, this.#settings, { ...standing, others: ring.others }, this.#draft());
   }
   hosts(): readonly Host[] {
-    return [...this.#state.hosts.values()].map(hostView);
+    const stays = staysByHost(this.#draft());
+    return Array.from(this.#state.hosts.values(), (entry) => hostView(entry, stays.get(entry.kept.name)));
   }
   host(name: string): { readonly host: Host; readonly boot?: HostBoot; readonly vms: readonly Vm[] } | undefined {
     const entry = this.#state.hosts.get(name);
     if (entry === undefined) return undefined;
     const boot = this.#surroundings.boots.newest(name);
     const vms = [...this.#state.vms.values()].filter(({ claims }) => claims.some((claim) => claim.host === name));
-    return { host: hostView(entry), ...(boot === undefined ? {} : { boot }), vms };
+    const staying = staysByHost(this.#draft()).get(name);
+    return { host: hostView(entry, staying), ...(boot === undefined ? {} : { boot }), vms };
   }
   /** The same array until a VM changes. */
   vms(): readonly Vm[] {
@@ -118,6 +122,9 @@ export class Manager implements ManagerControl {
   }
   setDuty(host: string, duty: 'active' | 'draining', by: AskedBy): Promise<Asked<Host>> {
     return this.#desk.ask(setDuty(host, duty), by);
+  }
+  setDuties(hosts: readonly string[], duty: 'active' | 'draining', by: AskedBy): Promise<Asked<readonly HostAnswer[]>> {
+    return this.#desk.ask(setDuties(hosts, duty), by);
   }
   confirmDead(host: string, typed: string, by: AskedBy): Promise<Asked<readonly Vm[]>> {
     return this.#desk.ask(confirmDead(host, typed), by);

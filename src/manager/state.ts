@@ -11,7 +11,7 @@ export interface Now {
 }
 
 /** What is kept of a host. */
-export interface KeptHost extends Omit<Host, 'capacity' | 'bridges' | 'images' | 'heardMs'> {
+export interface KeptHost extends Omit<Host, 'capacity' | 'bridges' | 'images' | 'heardMs' | 'staying'> {
   /** A role that a person or a trigger gave it. */
   readonly assigned?: { readonly role: string; readonly by: string };
   /** Keys of role networks that its agent brought up on this boot. */
@@ -168,6 +168,8 @@ export interface Memory {
   /** What placement said last of each VM without a place. */
   readonly refusals: ReadonlyMap<string, readonly Refusal[]>;
   readonly short: ReadonlyMap<string, string>;
+  /** VMs of which was told that they stay on a host that is being emptied: `post01 worker-1`. */
+  readonly staying: ReadonlySet<string>;
   /** Records that could not be read, as `vm/gateway-1`: their names are taken. */
   readonly unreadable: ReadonlySet<string>;
   /** When a VM was last stopped for others that wait for the network that it holds. */
@@ -197,6 +199,7 @@ export const emptyState: ManagerState = {
     told: new Map(),
     refusals: new Map(),
     short: new Map(),
+    staying: new Set(),
     unreadable: new Set(),
     placed: { atMs: 0, of: [] },
   },

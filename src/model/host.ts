@@ -24,6 +24,13 @@ export interface HostCapacity {
   readonly cpus: number;
 }
 
+/** A VM that does not leave its host, though that is being emptied. */
+export interface StayingVm {
+  readonly vm: string;
+  /** Behind "it stays, since": what keeps it, and what can be done. */
+  readonly reason: string;
+}
+
 export interface Host {
   readonly name: string;
   readonly state: HostState;
@@ -42,6 +49,8 @@ export interface Host {
   /** Images that it has fetched, for VMs that run there or may: `worker@3`. */
   readonly images: readonly string[];
   readonly heardMs?: number;
+  /** While it is being emptied: which of its VMs do not leave it. */
+  readonly staying?: readonly StayingVm[];
   /**
    * Two machines may act as this host: what its boots from this number on say proves nothing of the VMs that may exist once and were
    * given to earlier ones, until a person has looked.

@@ -2,6 +2,7 @@ import type {
   Asked,
   AskedBy,
   EnvironmentStatus,
+  HostAnswer,
   ManagerCommand,
   ManagerControl,
   ManagerStatus,
@@ -278,6 +279,17 @@ export class FakeManager implements ManagerControl {
       if (by.dryRun !== true) this.duties.set(host, duty);
       return this.host(host)?.host ?? missing();
     });
+  }
+
+  async setDuties(names: readonly string[], duty: 'active' | 'draining', by: AskedBy): Promise<Asked<readonly HostAnswer[]>> {
+    this.asked.push({ method: 'setDuties', given: [names, duty], by });
+    const before = new Map(this.hosts().map((host) => [host.name, host.duty]));
+    const answerOf = async (host: string): Promise<HostAnswer> => {
+      const answer = await this.setDuty(host, duty, by);
+      this.asked.pop();
+      return { host, answer, changed: answer.kind === 'done' && before.get(host) !== duty };
+    };
+    return { kind: 'done', result: await Promise.all([...new Set(names)].map(answerOf)) };
   }
 
   async confirmDead(host: string, typed: string, by: AskedBy): Promise<Asked<readonly Vm[]>> {

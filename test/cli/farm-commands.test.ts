@@ -24,7 +24,7 @@ function host(name: string, more: Partial<HostDetail> = {}): HostDetail {
 const hosts = ['node01', 'node02', 'node03'];
 const vms = ['worker-1', 'worker-2', 'worker-3'];
 
-/** Commands that change several hosts or VMs, each by a request of its own. */
+/** Commands that change several hosts or VMs. */
 describe('changes of several hosts and VMs', () => {
   let service: FakeService;
   beforeEach(async () => {
@@ -35,11 +35,14 @@ describe('changes of several hosts and VMs', () => {
   afterEach(() => service.close());
 
   const run = (words: string, more: Partial<Circumstances> = {}) => runCommand(words.split(' '), { socket: service.socket, ...more });
-  /** What was asked for, in the order of the names. */
+  const posts = (dryRun?: 'true') => service.requests.filter(({ method, query }) => method === 'POST' && query['dryRun'] === dryRun);
+  /** What was asked for, in the order of the names; of a request for several hosts, each. */
   const asked = (dryRun?: 'true') =>
-    service.requests
-      .filter(({ method, query }) => method === 'POST' && query['dryRun'] === dryRun)
-      .map(({ path }) => path)
+    posts(dryRun)
+      .flatMap(({ path, body }) => {
+        const { hosts: several } = (body ?? {}) as { readonly hosts?: readonly string[] };
+        return several === undefined ? [path] : several.map((name) => path.replace('/hosts', `/hosts/${name}`));
+      })
       .sort((left, right) => left.localeCompare(right));
 
   /** Answers an action on each: as `refused` says, else done. */
@@ -47,6 +50,14 @@ describe('changes of several hosts and VMs', () => {
     for (const name of [...hosts, 'node04'])
       service.on(`POST /hosts/${name}:${action}`, refused[name] ?? { body: host(name, { notes: ['it begins at once'] }) });
     for (const name of vms) service.on(`POST /vms/${name}:${action}`, refused[name] ?? { body: vm(name) });
+    service.on(`POST /hosts:${action}`, ({ body }) => {
+      const items = (body as { readonly hosts: readonly string[] }).hosts.map((name) => {
+        const no = refused[name];
+        if (no !== undefined) return { name, status: no.status, outcome: 'refused', problem: no.body };
+        return { name, status: 200, outcome: 'done', host: host(name, { notes: ['it begins at once'] }) };
+      });
+      return { body: { dryRun: false, done: 0, unchanged: 0, refused: 0, items } };
+    });
   }
 
   it.each([
@@ -128,7 +139,7 @@ describe('changes of several hosts and VMs', () => {
     expect(error).toMatch(
       /^node01: it begins at once\nnode02 refused: There is no host node02\nnode03: it begins at once\n2 drained, 1 refused\n/,
     );
-    expect(error).toContain('what is emptied at the same time takes no VMs');
+    expect(posts('true')).toHaveLength(1);
     expect(error).toContain('dry run: nothing was changed\n');
     expect(asked()).toEqual([]);
   });
@@ -175,6 +186,29 @@ describe('changes of several hosts and VMs', () => {
     expect(asked()).not.toContain('/vms/vm-9:pause');
   });
 
+  it.each([
+    ['drain node01 node02', 'drain', ['node01', 'node02']],
+    ['activate --all', 'activate', ['node01', 'node02', 'node03']],
+  ])('asks for host %s in one request: no VM moves from one of them to another', async (words, action, names) => {
+    answer(action);
+    expect(await run(`host ${words} --yes`)).toMatchObject({ code: 0 });
+    expect(posts().map(({ path, body }) => [path, body])).toEqual([[`/hosts:${action}`, { hosts: names }]]);
+  });
+
+  it('says of each of several hosts that nobody knows, when the service is gone', async () => {
+    service.on('POST /hosts:drain', (_, response) => void response.destroy());
+    const { code, out, error } = await run('host drain node01 node02 --yes');
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(error).toMatch(/^node01 may be done or not: .*\nnode02 may be done or not: .*\n0 drained, 0 refused, 2 unknown\n/);
+  });
+
+  it('tells once what is in the way of all of several hosts', async () => {
+    service.on('POST /hosts:drain', problem(409, 'This manager does not lead'));
+    expect(await run('host drain node01 node02 --yes')).toEqual(
+      expect.objectContaining({ code: 4, out: '', error: 'virtdom: This manager does not lead\n' }),
+    );
+  });
+
   it('has at most four requests under way, and tells in the order of the names', async () => {
     let under = 0;
     let most = 0;
@@ -211,6 +245,20 @@ describe('changes of several hosts and VMs', () => {
       expect(error).toContain('node03: node03-vm (running) still there\n');
       expect(error).toMatch(/node02 was told to take VMs again\n(?:.*\n)*virtdom: node02 was told to take VMs again\n$/);
       expect(code).toBe(4);
+    });
+
+    it('says of a VM that stays why, and what to do', async () => {
+      answer('drain');
+      const stays = 'its environment worker is paused: unpause it, or stop the VM';
+      const guest = { environment: 'worker', state: 'running', memoryMib: 512 } as const;
+      const guests = [
+        { name: 'worker-1', ...guest, stays },
+        { name: 'worker-2', ...guest },
+      ];
+      service.on('GET /hosts/node01', { body: host('node01', { duty: 'draining', vms: guests }) });
+      const waiting = await run('host drain node01 --wait --timeout 0');
+      expect(waiting.error).toContain(`node01: worker-2 (running) still there; worker-1 stays, since ${stays}\n`);
+      expect((await run('host get node01')).out).toContain(`worker-1 running (worker, 512 MiB); worker-1 stays, since ${stays}\n`);
     });
 
     it('says which are not empty when time is up, with 5', async () => {

@@ -7,6 +7,7 @@ import { addCommandRoutes } from './commands.ts';
 import { addEnvironmentRoutes } from './environments.ts';
 import { addEventRoutes } from './events.ts';
 import { addHostActionRoutes } from './host-actions.ts';
+import { addHostBulkRoutes } from './host-bulk.ts';
 import { addHostRoutes } from './hosts.ts';
 import { addImageRoutes } from './images.ts';
 import { addLeaseRoutes } from './leases.ts';
@@ -46,6 +47,7 @@ function addServiceRoutes(app: Api, plane: ServicePlane, parts: ApiParts): void 
   addTriggerRoutes(app, plane);
   addHostRoutes(app, plane);
   addHostActionRoutes(app, plane);
+  addHostBulkRoutes(app, plane);
   addVmRoutes(app, plane);
   addVmActionRoutes(app, plane);
   addCommandRoutes(app, plane);

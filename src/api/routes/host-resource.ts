@@ -4,7 +4,8 @@ import type { HostDetail, HostResource } from '../schemas/host.ts';
 import { sentence, timeOf } from './wording.ts';
 
 export function hostResource(host: Host, vms: readonly Vm[]): HostResource {
-  const { name, state, reason, sinceMs, duty, boot, session, role, roleReason, capacity, bridges, images, heardMs } = host;
+  const { name, state, reason, sinceMs, duty, boot, session, role, roleReason, capacity, bridges, images, heardMs, staying = [] } = host;
+  const stays = new Map(staying.map(({ vm, reason: why }) => [vm, sentence(why)]));
   return {
     name,
     state,
@@ -19,7 +20,11 @@ export function hostResource(host: Host, vms: readonly Vm[]): HostResource {
     bridges: [...bridges],
     images: [...images],
     ...(heardMs !== undefined && { heardAt: timeOf(heardMs) }),
-    vms: vms.map((vm) => ({ name: vm.name, environment: vm.environment, state: vm.state, memoryMib: vm.memoryMib })),
+    vms: vms.map((vm) => {
+      const why = stays.get(vm.name);
+      const { name: itsName, environment, state: itsState, memoryMib } = vm;
+      return { name: itsName, environment, state: itsState, memoryMib, ...(why !== undefined && { stays: why }) };
+    }),
   };
 }
 

@@ -31,6 +31,9 @@ const host = {
       environment: objectName('Its kind.', 'worker'),
       state: oneOf('Where it stands.', vmStates),
       memoryMib: count('Its memory.', 512),
+      stays: optional(
+        text('Why it does not leave a host that is being emptied.', 'its environment worker is paused: unpause it, or stop the VM', 4096),
+      ),
     }),
   ),
 };

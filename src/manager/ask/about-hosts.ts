@@ -2,52 +2,58 @@ import type { Host } from '../../model/host.ts';
 import type { Vm } from '../../model/vm.ts';
 import { answers, issueCommand, reachable } from '../decide/commands.ts';
 import { declareDead } from '../decide/fencing.ts';
-import { placementHosts } from '../decide/placing.ts';
 import { askToStop } from '../decide/stops.ts';
+import { staysByHost } from '../decide/duties.ts';
 import type { Draft } from '../draft.ts';
 import { hostView } from '../explain/views.ts';
-import { planMoves } from '../placement/placement.ts';
-import type { ManagerState } from '../state.ts';
+import type { Asked, HostAnswer } from '../manager-control.ts';
+import type { HostEntry, ManagerState } from '../state.ts';
 import { notFound, refused } from './asking.ts';
+import { dutyNotes } from './duty-notes.ts';
+import type { Duty } from './duty-notes.ts';
 import type { Act, Decision } from './asking.ts';
 
 const noHost = (name: string) => notFound(`host ${name}: hosts are machines that have booted as a Dom0`);
 
-function viewOf(name: string): (state: ManagerState) => Host {
+function viewOf(draft: Draft, name: string): (state: ManagerState) => Host {
   return (state) => {
     const entry = state.hosts.get(name);
     if (entry === undefined) throw new Error(`host ${name} has gone while it was asked about`);
-    return hostView(entry);
+    return hostView(entry, staysByHost(draft).get(name));
   };
 }
 
 export const setDuty =
-  (name: string, duty: 'active' | 'draining'): Act<Host> =>
+  (name: string, duty: Duty): Act<Host> =>
   (draft, { author }) => {
-    const entry = draft.hosts.get(name);
-    if (entry === undefined) return noHost(name);
-    const claimed = [...draft.vms.values()].filter(({ claims }) => claims.some(({ host }) => host === name));
-    const already = entry.kept.duty === duty || (duty === 'draining' && entry.kept.duty === 'maintenance');
-    if (!already) draft.changeHost(name, { duty });
-    const left = `${claimed.length} VMs have to leave ${name} (asked by ${author})`;
-    const notes =
-      duty === 'active'
-        ? [`${name} may be given VMs again`]
-        : [claimed.length === 0 ? `no VM is on ${name}` : left, ...whereTo(draft, name)];
-    return { kind: 'done', view: viewOf(name), notes };
+    if (!draft.hosts.has(name)) return noHost(name);
+    changeDuty(draft, name, duty);
+    return { kind: 'done', view: viewOf(draft, name), notes: dutyNotes(draft, [name], duty, author).get(name) ?? [] };
   };
 
-const mostMoves = 20;
+/** All of them before anything is placed: what leaves one of them is given to none of the others. */
+export const setDuties =
+  (asked: readonly string[], duty: Duty): Act<readonly HostAnswer[]> =>
+  (draft, { author }) => {
+    const names = [...new Set(asked)];
+    const there = names.filter((name) => draft.hosts.has(name));
+    const changed = new Set(there.filter((name) => changeDuty(draft, name, duty)));
+    const notes = dutyNotes(draft, there, duty, author);
+    const stays = staysByHost(draft);
+    const answerOf = (entry: HostEntry | undefined, name: string): Asked<Host> =>
+      entry === undefined ? noHost(name) : { kind: 'done', result: hostView(entry, stays.get(name)), notes: notes.get(name) ?? [] };
+    return {
+      kind: 'done',
+      view: (after) => names.map((host) => ({ host, answer: answerOf(after.hosts.get(host), host), changed: changed.has(host) })),
+    };
+  };
 
-/** For each VM of a host whether there is room for it, or for one in its place, elsewhere. */
-function whereTo(draft: Draft, from: string): string[] {
-  const { environments } = draft.world.objects.listed;
-  const { moves } = planMoves({ hosts: placementHosts(draft), environments, from: [from] });
-  const lines = moves.map(({ vm, to }) =>
-    to.kind === 'host' ? `${vm}: there is room on ${to.host}` : `${vm}: no other place, ${to.reason}`,
-  );
-  const rest = lines.length - mostMoves;
-  return rest > 0 ? [...lines.slice(0, mostMoves), `and ${rest} more VMs`] : lines;
+/** @returns whether it was another one */
+function changeDuty(draft: Draft, name: string, duty: Duty): boolean {
+  const before = draft.hosts.get(name)?.kept.duty;
+  if (before === duty || (duty === 'draining' && before === 'maintenance')) return false;
+  draft.changeHost(name, { duty });
+  return true;
 }
 
 /** The operator's word is a proof like the others: it is not taken for a host that speaks. */
@@ -94,7 +100,7 @@ export const setRole =
     }
     const { assigned: _, ...rest } = entry.kept;
     draft.keepHost({ ...rest, ...(role === undefined ? {} : { assigned: { role, by: author } }) });
-    return { kind: 'done', view: viewOf(name) };
+    return { kind: 'done', view: viewOf(draft, name) };
   };
 
 export const rebootHost =
@@ -118,5 +124,5 @@ export const rebootHost =
       reason: 'asked for',
       author,
     });
-    return { kind: 'done', view: viewOf(name), command: command.id, notes: [`command ${command.id} was sent to ${name}`] };
+    return { kind: 'done', view: viewOf(draft, name), command: command.id, notes: [`command ${command.id} was sent to ${name}`] };
   };

@@ -1,4 +1,5 @@
 import { deathProof } from '../decide/claims.ts';
+import { stayText, staysByHost } from '../decide/duties.ts';
 import { holdReason } from '../decide/storm.ts';
 import { isPaused } from '../decide/wanted.ts';
 import type { Draft } from '../draft.ts';
@@ -17,6 +18,7 @@ export function explainVm(draft: Draft, name: string): readonly Reason[] | undef
     note(name, `${vm.state} since ${new Date(vm.sinceMs).toISOString()}: ${vm.reason}`),
     ...vm.claims.flatMap((claim) => explainClaim(draft, vm, claim)),
     ...explainWishes(draft, vm),
+    ...explainStay(draft, vm),
     ...explainDocument(draft, vm),
     ...explainPast(vm),
     ...(vm.claims.length === 0 ? refusals : []),
@@ -80,6 +82,13 @@ function explainWishes(draft: Draft, vm: KeptVm): Reason[] {
     reasons.push(note(command.host, `${command.command} ${where} (command ${command.id})`));
   }
   return reasons;
+}
+
+/** Its host is to be without it, and waits for what a person does. */
+function explainStay(draft: Draft, vm: KeptVm): Reason[] {
+  return [...staysByHost(draft)].flatMap(([host, vms]) =>
+    vms.flatMap((each) => (each.vm === vm.name ? [note(host, `${host} is being emptied, but ${stayText(each)}`)] : [])),
+  );
 }
 
 /** What it was started with, and what its environment says now: changes hold from the next start on. */

@@ -1,4 +1,5 @@
 import { tendCounts } from '../decide/counts.ts';
+import { stayText, staysByHost } from '../decide/duties.ts';
 import { tendMoves } from '../decide/moves.ts';
 import { placementHosts } from '../decide/placing.ts';
 import { tendStarts } from '../decide/starts.ts';
@@ -6,7 +7,7 @@ import { holdReason } from '../decide/storm.ts';
 import { Draft } from '../draft.ts';
 import type { Plan, PlannedStep, Reason } from '../manager-control.ts';
 import { placeVms } from '../placement/placement.ts';
-import type { ManagerState } from '../state.ts';
+import type { KeptVm, ManagerState } from '../state.ts';
 import type { World } from '../world.ts';
 
 /** What would be done now: the same decisions as in earnest, in a draft that nobody keeps. */
@@ -18,23 +19,22 @@ export function planNow(state: ManagerState, world: World, options: { readonly e
   tendMoves(draft);
   tendStarts(draft);
   const about = (name: string): boolean => environment === undefined || environment === name;
+  const staying = new Map(
+    [...staysByHost(draft)].flatMap(([host, vms]) => vms.map((each) => [each.vm, `${host} is being emptied, but ${stayText(each)}`])),
+  );
   const touched = new Set(draft.steps.map(({ vm }) => vm));
-  const kept = [...draft.vms.values()].filter((vm) => about(vm.environment) && !touched.has(vm.name)).map(keptStep);
+  const kept = [...draft.vms.values()]
+    .filter((vm) => about(vm.environment) && !touched.has(vm.name))
+    .map((vm) => keptStep(vm, staying.get(vm.name)));
   const steps = [...draft.steps.filter((step) => about(step.environment)), ...kept];
   return { steps, notes: [...holds(draft), ...capacityNotes(draft, about)] };
 }
 
-function keptStep(vm: {
-  readonly name: string;
-  readonly environment: string;
-  readonly state: string;
-  readonly reason: string;
-  readonly claims: readonly { readonly host: string }[];
-}): PlannedStep {
+function keptStep(vm: KeptVm, staying: string | undefined): PlannedStep {
   const host = vm.claims[0]?.host;
   const where = host === undefined ? {} : { host };
   const action = vm.state === 'error' ? 'error' : host === undefined ? 'wait' : vm.state === 'stopping' ? 'stop' : 'keep';
-  return { action, vm: vm.name, environment: vm.environment, ...where, reason: `${vm.state}: ${vm.reason}`, reasons: [] };
+  return { action, vm: vm.name, environment: vm.environment, ...where, reason: `${vm.state}: ${staying ?? vm.reason}`, reasons: [] };
 }
 
 function holds(draft: Draft): Reason[] {

@@ -1,4 +1,4 @@
-import type { Host } from '../../model/host.ts';
+import type { Host, StayingVm } from '../../model/host.ts';
 import type { VmEnvironment } from '../../model/vm-environment.ts';
 import { bridgesOf } from '../decide/bring-up.ts';
 import { imagesOf } from '../decide/prefetch.ts';
@@ -6,7 +6,7 @@ import { isHealthy, isPaused, wantedCount } from '../decide/wanted.ts';
 import type { EnvironmentStatus } from '../manager-control.ts';
 import type { HostEntry, KeptVm, ManagerState } from '../state.ts';
 
-export function hostView(entry: HostEntry): Host {
+export function hostView(entry: HostEntry, staying: readonly StayingVm[] = []): Host {
   const { kept, link } = entry;
   const { networks: _networks, doubts: _doubts, assigned: _assigned, dead: _dead, ...host } = kept;
   const { facts, heardWallMs } = link;
@@ -16,6 +16,7 @@ export function hostView(entry: HostEntry): Host {
     bridges: bridgesOf(entry),
     images: imagesOf(entry),
     ...(heardWallMs === undefined ? {} : { heardMs: heardWallMs }),
+    ...(staying.length === 0 ? {} : { staying }),
   };
 }
 
