@@ -81,6 +81,7 @@ try {
     tell: () => {},
     log: silentLog,
     newId: () => `id-${++ids}`,
+    newKey: () => 'k'.repeat(43),
   });
   const child = fork(new URL('./simulated-agents.ts', import.meta.url));
   const startedMs = performance.now();

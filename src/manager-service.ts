@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { renderDomain } from './boot/domain-rendering.ts';
 import type { TemplateSet } from './boot/template-set.ts';
 import type { Clock } from './clock.ts';
@@ -83,6 +83,7 @@ export async function startManagerService(parts: ManagerServiceParts): Promise<{
       events: { subscribe: (listener) => followEvents(events, log, listener) },
       log,
       newId: () => randomUUID(),
+      newKey: () => randomBytes(32).toString('base64url'),
     },
     { busKind: bus.kind, historyMs: config.keep.commandDays * dayMs },
   );

@@ -2,7 +2,7 @@ import type { BusMessage, BusSubscription } from '../bus/bus.ts';
 import type { Timer } from '../clock.ts';
 import { DropLog } from '../log.ts';
 import { maxDomains, protocolVersion, topics } from '../manager/protocol.ts';
-import type { DomainReport, ManagerMessage, ManagerMessageOf, Presence as PresenceMessage } from '../manager/protocol.ts';
+import type { AgentCommandName, DomainReport, ManagerMessage, ManagerMessageOf, Presence as PresenceMessage } from '../manager/protocol.ts';
 import { CommandDesk } from './command-desk.ts';
 import type { Command } from './command-desk.ts';
 import { DomainWatch } from './domain-watch.ts';
@@ -26,6 +26,8 @@ const announceMs = 15_000;
 /** Refusals of malformed messages: more of them in this time are only counted. */
 const refusals = { count: 20, windowMs: 10_000 };
 
+const changesMemory: ReadonlySet<string> = new Set<AgentCommandName>(['vm.create', 'vm.reboot', 'vm.migrate', 'vm.receive']);
+
 /** The agent of one Dom0, from its start until it is closed. It does what managers ask, and says what there is. */
 export class Agent {
   readonly #parts: AgentParts;
@@ -35,6 +37,7 @@ export class Agent {
   readonly #watch: DomainWatch;
   readonly #facts: HostFacts;
   readonly #desk: CommandDesk;
+  readonly #vms: VmCommands;
   readonly #properties: PropertyDesk;
   readonly #groups: GroupEars;
   readonly #refused: DropLog;
@@ -82,7 +85,8 @@ export class Agent {
     });
     this.#facts = new HostFacts(parts);
     const starter = new VmStarter(parts, this.#watch, this.#book);
-    const vms = new VmCommands(parts, this.#watch, this.#book, starter);
+    this.#vms = new VmCommands(parts, this.#watch, this.#book, starter, () => void this.#afterCommand('vm.receive'));
+    const vms = this.#vms;
     const host = new HostCommands(parts, this.#watch, vms, this.#facts);
     this.#desk = new CommandDesk(
       parts,
@@ -236,7 +240,7 @@ export class Agent {
       session: this.#ruling.session,
       ...(nonce !== undefined && { nonce }),
       domains: told.map((domain) => this.#domainReport(domain)),
-      settled: whole && this.#watch.sure && !this.#desk.isUnsettled,
+      settled: whole && this.#watch.sure && !this.#desk.isUnsettled && !this.#vms.isReceiving,
       busy: [...this.#desk.busy],
       ...(facts !== undefined && { facts }),
     });
@@ -249,7 +253,7 @@ export class Agent {
 
   /** What a domain takes changes with it; networks look for themselves, and what is gone is noticed when it is. */
   async #afterCommand(command: string): Promise<void> {
-    if (command === 'vm.create' || command === 'vm.reboot' || command === 'vm.migrate') await this.#facts.refresh();
+    if (changesMemory.has(command)) await this.#facts.refresh();
     this.#tellChange();
   }
 

@@ -16,6 +16,7 @@ export interface AgentParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly hypervisor: Hypervisor;
+  readonly migration: VmMigration;
   readonly consoles: GuestConsoles;
   readonly networks: HostNetworks;
   readonly images: ImageCache;
@@ -68,7 +69,33 @@ export interface Hypervisor {
   shutdown(name: string): Promise<Outcome>;
   pause(name: string): Promise<Outcome>;
   unpause(name: string): Promise<Outcome>;
-  migrate(name: string, to: string, timeoutMs: number): Promise<Outcome>;
+}
+
+/** What goes with a VM to its next host, ahead of its memory: how it is started anew, and what it has said. */
+export type VmPassport = Pick<RecordedVm, 'config' | 'files' | 'ready'>;
+
+export interface VmGuest {
+  /** Before any of its memory is taken; what it rejects with keeps the VM out. */
+  arrives(passport: VmPassport): Promise<void>;
+  /** By this door nothing more will come: it shut unused, or the transfer has ended, well or not. */
+  over(): void;
+}
+
+/** The way of a running VM from one Dom0 to another. */
+export interface VmMigration {
+  /** Lets one VM in, once, within `waitMs`, from who has the key. Resolves when the door is open, or cannot be opened. */
+  open(
+    door: { readonly vm: string; readonly uuid: string; readonly key: string; readonly waitMs: number },
+    guest: VmGuest,
+  ): Promise<Outcome>;
+  /** Sends it; a failure says nothing of where it is now. */
+  send(
+    vm: string,
+    to: { readonly address: string; readonly key: string; readonly uuid: string },
+    passport: VmPassport,
+    timeoutMs: number,
+  ): Promise<Outcome>;
+  close(): Promise<void>;
 }
 
 /** What guests write on their consoles, as far as it is kept. */

@@ -1,7 +1,7 @@
 import type { AgentCommandArgs } from '../manager/protocol.ts';
 import type { Command } from './command-desk.ts';
 import type { DomainWatch, Presence } from './domain-watch.ts';
-import type { AgentParts, CommandAnswer, Outcome, RecordedCommand } from './parts.ts';
+import type { AgentParts, CommandAnswer, Outcome, RecordedCommand, VmGuest } from './parts.ts';
 import type { VmBook } from './vm-book.ts';
 import type { StartOrder, VmStarter } from './vm-starter.ts';
 
@@ -18,12 +18,21 @@ export class VmCommands {
   readonly #watch: DomainWatch;
   readonly #book: VmBook;
   readonly #starter: VmStarter;
+  readonly #changed: () => void;
+  readonly #arriving = new Set<string>();
 
-  constructor(parts: AgentParts, watch: DomainWatch, book: VmBook, starter: VmStarter) {
+  /** `changed` is called when a VM that came from another host is here, or has not come. */
+  constructor(parts: AgentParts, watch: DomainWatch, book: VmBook, starter: VmStarter, changed: () => void) {
     this.#parts = parts;
     this.#watch = watch;
     this.#book = book;
     this.#starter = starter;
+    this.#changed = changed;
+  }
+
+  /** Whether a VM is on its way in. */
+  get isReceiving(): boolean {
+    return this.#arriving.size > 0;
   }
 
   run({ command, args }: VmCommand, mayStart: () => boolean): Promise<CommandAnswer> {
@@ -41,6 +50,8 @@ export class VmCommands {
         return this.#simple(args.vm, (vm) => hypervisor.pause(vm));
       case 'vm.unpause':
         return this.#simple(args.vm, (vm) => hypervisor.unpause(vm));
+      case 'vm.receive':
+        return this.#receive(args);
       case 'vm.migrate':
         return this.#migrate(args, mayStart);
       case 'vm.console':
@@ -93,6 +104,7 @@ export class VmCommands {
 
   async #destroy(vm: string): Promise<CommandAnswer> {
     const missing = await this.#missing(vm);
+    for (const name of halves(vm)) if (this.#watch.find(name) !== undefined) await this.#parts.hypervisor.destroy(name);
     if (missing !== undefined) return missing;
     const outcome = await this.#parts.hypervisor.destroy(vm);
     const presence = await this.#watch.waitGone(vm, destroyMs);
@@ -125,13 +137,51 @@ export class VmCommands {
     return present(this.#watch.find(vm)?.domid);
   }
 
-  async #migrate({ vm, to, timeoutSeconds }: AgentCommandArgs<'vm.migrate'>, mayStart: () => boolean): Promise<CommandAnswer> {
+  /** Its answer is that the door is open; what comes by it is seen in the list of domains. */
+  async #receive({ vm, uuid, claim, key, waitSeconds }: AgentCommandArgs<'vm.receive'>): Promise<CommandAnswer> {
+    if (!(await this.#watch.look()))
+      return { kind: 'EXECERR', code: 'failed', reason: 'the domains of this host cannot be listed, so none is let in', domain: 'unknown' };
+    const twin = this.#watch.find(vm) ?? this.#watch.findUuid(uuid);
+    if (twin !== undefined) {
+      const reason = `there is a domain ${twin.name} (${twin.domid}) with its ${twin.name === vm ? 'name' : 'uuid'} already`;
+      return { kind: 'EXECERR', code: 'exists', reason, domain: 'unknown' };
+    }
+    const outcome = await this.#parts.migration.open({ vm, uuid, key, waitMs: waitSeconds * 1000 }, this.#guest(vm, uuid, claim));
+    return outcome.kind === 'failed' ? { ...outcome, kind: 'EXECERR', domain: 'unknown' } : { kind: 'EXECVAL', result: {} };
+  }
+
+  /** While its memory comes, silence about it proves nothing here. */
+  #guest(vm: string, uuid: string, claim: number): VmGuest {
+    return {
+      arrives: async ({ config, files, ready }) => {
+        this.#arriving.add(vm);
+        await this.#parts.consoles.begin(vm);
+        await this.#book.keep({ name: vm, uuid, claim, config, files, ...(ready !== undefined && { ready }) });
+      },
+      over: () => void this.#arrived(vm),
+    };
+  }
+
+  async #arrived(vm: string): Promise<void> {
+    this.#watch.doubt();
+    const presence = await this.#watch.confirm(vm);
+    if (this.#arriving.delete(vm) && presence === 'absent') await this.#book.forget(vm);
+    this.#changed();
+  }
+
+  async #migrate({ vm, to, key, timeoutSeconds }: AgentCommandArgs<'vm.migrate'>, mayStart: () => boolean): Promise<CommandAnswer> {
     const missing = await this.#missing(vm);
     if (missing !== undefined) return missing;
+    const known = this.#book.find(vm);
+    if (known === undefined)
+      return { kind: 'EXECERR', code: 'refused', reason: 'it was not started by this agent, which has no xl.cfg of it', domain: 'present' };
     if (!mayStart())
       return { kind: 'EXECERR', code: 'wrong-session', reason: 'another session rules; it was never begun', domain: 'present' };
-    const outcome = await this.#parts.hypervisor.migrate(vm, to, timeoutSeconds * 1000);
+    const { uuid, config, files, ready } = known;
+    const passport = { config, files, ...(ready !== undefined && { ready }) };
+    const outcome = await this.#parts.migration.send(vm, { address: to, key, uuid }, passport, timeoutSeconds * 1000);
     const presence = await this.#watch.confirm(vm);
+    if (presence === 'absent') await this.#book.forget(vm);
     if (outcome.kind === 'failed') return { kind: 'EXECERR', code: outcome.code, reason: outcome.reason, domain: presence };
     return { kind: 'EXECVAL', result: { domain: presence } };
   }
@@ -153,6 +203,11 @@ export class VmCommands {
   async #failed(vm: string, { code, reason }: Extract<Outcome, { kind: 'failed' }>): Promise<CommandAnswer> {
     return { kind: 'EXECERR', code, reason, domain: await this.#watch.confirm(vm) };
   }
+}
+
+/** The names that xl gives to both ends of a migration: one that broke off may leave a domain by them. */
+function halves(vm: string): readonly string[] {
+  return [`${vm}--incoming`, `${vm}--migratedaway`];
 }
 
 const absent: CommandAnswer = { kind: 'EXECVAL', result: { domain: 'absent' } };

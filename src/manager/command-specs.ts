@@ -19,6 +19,7 @@ export const commandSpecs: Readonly<Record<AgentCommandName, CommandSpec>> = {
   'vm.reboot': { withinMs: 60_000, answerMs: 300_000, starts: true },
   'vm.pause': { withinMs: 30_000, answerMs: 90_000 },
   'vm.unpause': { withinMs: 30_000, answerMs: 90_000 },
+  'vm.receive': { withinMs: 30_000, answerMs: 90_000 },
   'vm.migrate': { withinMs: 60_000, answerMs: 420_000, starts: true },
   // Its answer is long, and was handed on.
   'vm.console': { withinMs: 15_000, answerMs: 30_000, keptMs: 10_000 },

@@ -74,6 +74,11 @@ const bridge = Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_.-]{0,14}$' });
 const vlan = Type.Integer({ minimum: 1, maximum: 4094 });
 const interfaceName = Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_.-]{0,14}$' });
 const vmOnly = { vm: name };
+/** A secret of one migration, by which both hosts know each other. */
+const migrationKey = Type.String({ pattern: '^[A-Za-z0-9_-]{22,128}$' });
+
+/** Where a host lets VMs in, while it waits for one: the port that Xen once had for relocation. */
+export const migrationPort = 8002;
 
 /** The closed list of what an agent does. Nothing in it is run by a shell. */
 export const agentCommands = {
@@ -92,7 +97,10 @@ export const agentCommands = {
   'vm.reboot': Type.Object(vmOnly),
   'vm.pause': Type.Object(vmOnly),
   'vm.unpause': Type.Object(vmOnly),
-  'vm.migrate': Type.Object({ ...vmOnly, to: text(64), timeoutSeconds: whole }),
+  /** To the host that a VM migrates to: lets that one in, once, from who has the key. Answered when the door is open, and it shuts by itself. */
+  'vm.receive': Type.Object({ ...vmOnly, uuid: text(36), claim: whole, key: migrationKey, waitSeconds: whole }),
+  /** To the host that it leaves: `to` is the address of a host that was told to receive it with this key. */
+  'vm.migrate': Type.Object({ ...vmOnly, to: text(64), key: migrationKey, timeoutSeconds: whole }),
   'vm.console': Type.Object({ ...vmOnly, bytes: Type.Integer({ minimum: 1, maximum: 64 * 1024 }) }),
   'image.fetch': Type.Object({ image: text(128), files: Type.Array(file, { maxItems: 8 }) }),
   'network.up': Type.Object({ bridge, vlan: Type.Optional(vlan), nic: Type.Optional(interfaceName) }),

@@ -64,4 +64,6 @@ export interface Surroundings {
   readonly log: Log;
   /** Random, for ids and nonces; numbered in tests. */
   newId(): string;
+  /** A secret of 256 random bits, as base64url; numbered in tests. */
+  newKey(): string;
 }

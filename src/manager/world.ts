@@ -25,6 +25,7 @@ export interface World {
     current: string | undefined,
   ): { readonly role?: string; readonly reason: string };
   newId(): string;
+  newKey(): string;
 }
 
 /** The documents by name. */

@@ -6,8 +6,12 @@ import type {
   FetchedFiles,
   Hypervisor,
   Outcome,
+  PropertySource,
   RecordedCommand,
   RecordedVm,
+  VmGuest,
+  VmMigration,
+  VmPassport,
 } from '../../src/agent/parts.ts';
 import type { Bus } from '../../src/bus/bus.ts';
 import { MemoryBroker } from '../../src/bus/memory-broker.ts';
@@ -105,13 +109,38 @@ export class FakeXen implements Hypervisor {
   unpause(name: string) {
     return this.#act('unpause', name, () => this.change(name, { state: 'running' }));
   }
-  migrate(name: string, to: string) {
-    return this.#act(`migrate to ${to}`, name, () => this.remove(name));
-  }
   #act(what: string, name: string, act: () => void): Promise<Outcome> {
     this.calls.push(`${what} ${name}`);
     act();
     return Promise.resolve(done);
+  }
+}
+
+/** Doors that the test goes through, and a way out of which it knows what went. */
+export class FakeMigration implements VmMigration {
+  readonly doors = new Map<string, { readonly uuid: string; readonly key: string; readonly waitMs: number; readonly guest: VmGuest }>();
+  readonly sent: { readonly vm: string; readonly address: string; readonly key: string; readonly passport: VmPassport }[] = [];
+  opening: Outcome = done;
+  sending: Outcome = done;
+  readonly #xen: FakeXen;
+
+  constructor(xen: FakeXen) {
+    this.#xen = xen;
+  }
+
+  open({ vm, ...door }: Parameters<VmMigration['open']>[0], guest: VmGuest) {
+    if (this.opening.kind === 'done') this.doors.set(vm, { ...door, guest });
+    return Promise.resolve(this.opening);
+  }
+
+  send(vm: string, { address, key }: Parameters<VmMigration['send']>[1], passport: VmPassport) {
+    this.sent.push({ vm, address, key, passport });
+    if (this.sending.kind === 'done') this.#xen.remove(vm);
+    return Promise.resolve(this.sending);
+  }
+
+  close() {
+    return Promise.resolve();
   }
 }
 
@@ -121,6 +150,7 @@ export class FakeDom0 {
   readonly log = new CapturedLog();
   readonly broker = new MemoryBroker({ clock: this.clock });
   readonly xen = new FakeXen();
+  readonly migration = new FakeMigration(this.xen);
   readonly record = new KeptRecord();
   readonly heard: AgentMessage[] = [];
   readonly presences: Presence[] = [];
@@ -128,6 +158,8 @@ export class FakeDom0 {
   readonly extracted = new Set<(extracted: Extracted) => void>();
   readonly networkCalls: string[] = [];
   fetched: Promise<FetchedFiles> | undefined;
+  /** In the place of those that a test says by itself. */
+  properties: PropertySource | undefined;
   held = 0;
   /** Of each time that files were asked for. */
   readonly asksToEvict: boolean[] = [];
@@ -144,13 +176,17 @@ export class FakeDom0 {
 
   static async start(): Promise<FakeDom0> {
     const dom0 = new FakeDom0();
-    await dom0.manager.subscribe(topics.everyAgentOut, ({ payload }) => void dom0.heard.push(JSON.parse(Buffer.from(payload).toString())));
-    await dom0.manager.subscribe(
-      topics.everyPresence,
-      ({ payload }) => void dom0.presences.push(JSON.parse(Buffer.from(payload).toString())),
-    );
+    await dom0.listen();
     await dom0.startAgent();
     return dom0;
+  }
+
+  async listen(): Promise<void> {
+    await this.manager.subscribe(topics.everyAgentOut, ({ payload }) => void this.heard.push(JSON.parse(Buffer.from(payload).toString())));
+    await this.manager.subscribe(
+      topics.everyPresence,
+      ({ payload }) => void this.presences.push(JSON.parse(Buffer.from(payload).toString())),
+    );
   }
 
   async startAgent(): Promise<void> {
@@ -162,6 +198,7 @@ export class FakeDom0 {
       clock: this.clock,
       log: this.log,
       hypervisor: this.xen,
+      migration: this.migration,
       consoles: {
         begin: () => Promise.resolve(),
         tail: (vm, bytes) => Promise.resolve(vm === 'silent' ? undefined : `hello from ${vm}`.slice(-bytes)),
@@ -182,7 +219,7 @@ export class FakeDom0 {
           return this.fetched ?? Promise.resolve({ kind: 'done', paths, release });
         },
       },
-      properties: {
+      properties: this.properties ?? {
         definitions: () => [{ name: 'ram_free', type: 'int', ticks: 60, command: 'ram', origin: 'built-in' }],
         latest: (names) => this.#answerTo(names),
         fetch: (names) => Promise.resolve(this.#answerTo(names)),

@@ -111,5 +111,7 @@ function commandSummary(each: ManagerCommand): CommandSummary {
 }
 
 function commandResource(command: ManagerCommand): CommandResource {
-  return { ...commandSummary(command), args: { ...command.args }, ...(command.result !== undefined && { result: command.result }) };
+  // The key of a migration that is still under way.
+  const { key: _, ...args } = command.args;
+  return { ...commandSummary(command), args, ...(command.result !== undefined && { result: command.result }) };
 }

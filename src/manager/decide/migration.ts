@@ -1,7 +1,11 @@
+import { commandSpecs } from '../command-specs.ts';
 import type { Draft } from '../draft.ts';
 import type { KeptVm } from '../state.ts';
 import { proofText } from './claim-end.ts';
 import { issueCommand, reachable } from './commands.ts';
+
+/** The door of the target stays open until the source cannot come any more. */
+const receiveSeconds = commandSpecs['vm.migrate'].answerMs / 1000;
 
 /** Claims on both hosts are durable before the source is told to send it. */
 export function startMove(draft: Draft, vm: KeptVm, to: string, reason: string, author: string): string | undefined {
@@ -14,14 +18,23 @@ export function startMove(draft: Draft, vm: KeptVm, to: string, reason: string, 
   const address = target.link.facts?.address;
   if (address === undefined) return `the agent of ${to} does not say at which address it takes VMs`;
   const { migrateSeconds } = draft.world.settings;
+  const seq = vm.seq + 1;
+  const key = draft.world.newKey();
+  issueCommand(draft, target, {
+    command: 'vm.receive',
+    args: { vm: vm.name, uuid: vm.uuid, claim: seq, key, waitSeconds: receiveSeconds },
+    vm: vm.name,
+    seq,
+    reason,
+    author,
+  });
   const command = issueCommand(draft, from, {
     command: 'vm.migrate',
-    args: { vm: vm.name, to: address, timeoutSeconds: migrateSeconds },
+    args: { vm: vm.name, to: address, key, timeoutSeconds: migrateSeconds },
     vm: vm.name,
     reason,
     author,
   });
-  const seq = vm.seq + 1;
   const { boot } = target.kept;
   const claim = { host: to, boot, session: target.kept.session, seq, takenMs: draft.now.wallMs, command: command.id };
   draft.keepVm({

@@ -71,6 +71,8 @@ function noteAnswer(draft: Draft, { command, vm: name, seq }: KeptCommand): void
 
 /** The agent's word that the domain is not there ends the claim, unless a start of it is still unanswered. */
 function wordOfAbsence(draft: Draft, { kept }: HostEntry, command: KeptCommand, failure?: AgentMessageOf<'EXECERR'>): void {
+  // What is let in comes after the answer.
+  if (command.command === 'vm.receive') return;
   const vm = command.vm === undefined ? undefined : draft.vms.get(command.vm);
   const claim = vm?.claims.find(({ host }) => host === kept.name);
   if (vm === undefined || claim === undefined || vm.move !== undefined) return;

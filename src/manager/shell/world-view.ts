@@ -57,6 +57,7 @@ export class WorldView {
       },
       roleOf: (machine, assigned, current) => this.#roleOf(machine, assigned, current, now.monoMs),
       newId: () => this.#surroundings.newId(),
+      newKey: () => this.#surroundings.newKey(),
     };
   }
 

@@ -20,9 +20,16 @@ function published(farm: Farm, command: string): string[] {
   return farm.sendings.flatMap((each) => (each.kind === 'execute' && each.command.command === command ? [each.command.id] : []));
 }
 
-function moving(): Farm {
+function asked(): Farm {
   const farm = running();
   farm.ask((draft) => setDuty('post01', 'draining')(draft, by));
+  return farm;
+}
+
+/** The target has opened its door. */
+function moving(): Farm {
+  const farm = asked();
+  farm.answer(farm.open('vm.receive'));
   return farm;
 }
 
@@ -151,10 +158,28 @@ describe('a command', () => {
 });
 
 describe('a migration', () => {
-  it('has a claim on both hosts before the source is told', () => {
-    const farm = moving();
+  it('has a claim on both hosts before the source is told, and a key that only these two know', () => {
+    const farm = asked();
     expect(farm.vms()).toEqual(['gateway-1 migrating post01 post02']);
-    expect(farm.commands()).toEqual(['vm.migrate gateway-1 post01']);
+    expect(farm.commands()).toEqual(['vm.receive gateway-1 post02', 'vm.migrate gateway-1 post01']);
+    const { key } = farm.open('vm.receive').args;
+    expect(farm.open('vm.migrate').args).toMatchObject({ key, to: 'post02' });
+    expect(farm.open('vm.receive').args).toMatchObject({ claim: farm.vm('gateway-1').claims[1]?.seq, uuid: farm.vm('gateway-1').uuid });
+    farm.answer(farm.open('vm.receive'));
+    farm.refuse(farm.open('vm.migrate'));
+    expect(JSON.stringify([...farm.state.ended.values()])).not.toContain(String(key));
+  });
+
+  it('that arrived is not undone by what its target said of the time before it came', () => {
+    const farm = asked();
+    const [domain] = farm.hosts.get('post01')?.domains ?? [];
+    Object.assign(farm.hosts.get('post01') ?? {}, { domains: [] });
+    Object.assign(farm.hosts.get('post02') ?? {}, { domains: [domain ?? domainOf('gateway-1')] });
+    farm.answer(farm.open('vm.migrate'));
+    farm.beat(2);
+    farm.answer(farm.open('vm.receive'), { domain: 'absent' });
+    farm.beat(2);
+    expect(farm.vms()).toEqual(['gateway-1 running post02']);
   });
 
   it('is left alone while it goes on, whatever both hosts show', () => {

@@ -112,6 +112,7 @@ export class Farm {
         return this.roles.some(({ name }) => name === role) ? { role, reason: 'the test says so' } : { reason: `there is no Role ${role}` };
       },
       newId: () => `id${++this.#ids}`,
+      newKey: () => 'k'.repeat(43),
     };
   }
 

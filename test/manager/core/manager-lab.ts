@@ -91,6 +91,7 @@ export class Lab {
       ...(setup.events !== undefined && { events: setup.events }),
       log: this.log,
       newId: () => `${name}-${++this.#ids}`,
+      newKey: () => 'k'.repeat(43),
     });
     running.push(manager);
     await this.rest();

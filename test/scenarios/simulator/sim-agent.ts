@@ -1,11 +1,13 @@
 import { Agent } from '../../../src/agent/agent.ts';
-import type { Extracted, FetchedFiles, PropertySource } from '../../../src/agent/parts.ts';
+import type { FetchedFiles } from '../../../src/agent/parts.ts';
 import type { HostBoot } from '../../../src/model/host.ts';
 import { BootMemory } from './boot-memory.ts';
 import { ProcessBus } from './process-bus.ts';
 import { ProcessClock } from './process-clock.ts';
 import { hypervisorOf } from './sim-hypervisor.ts';
+import { migrationOf } from './sim-migration.ts';
 import type { SimHost } from './sim-host.ts';
+import { SimProperties } from './sim-properties.ts';
 import type { Simulator } from './simulator.ts';
 import { agentWill } from './wills.ts';
 
@@ -16,19 +18,19 @@ export class SimAgent {
   readonly #sim: Simulator;
   readonly #host: SimHost;
   readonly #rate: number;
-  readonly #properties = new Map<string, number>();
+  readonly #properties: SimProperties;
   /** Bridges, each with the VLAN below it. */
   readonly #bridges = new Map<string, number | undefined>([['xenbr0', undefined]]);
   readonly #fetched = new Set<string>();
   #memory: BootMemory;
   #boot: HostBoot | undefined;
   #process: ProcessClock | undefined;
-  #listeners = new Set<(extracted: Extracted) => void>();
 
   constructor(sim: Simulator, host: SimHost, rate: number) {
     this.#sim = sim;
     this.#host = host;
     this.#rate = rate;
+    this.#properties = new SimProperties(sim, host.name);
     this.#memory = new BootMemory(sim.world.clock);
     host.onUp = () => void this.#hello(host.life);
     host.onDown = () => this.#gone();
@@ -40,8 +42,6 @@ export class SimAgent {
 
   setProperty(name: string, value: number): void {
     this.#properties.set(name, value);
-    this.#sim.world.say(this.#host.name, `its ${name} is ${value}`);
-    for (const listener of this.#listeners) listener(this.#extract([name]));
   }
 
   /** On the boot that is, once that has said hello. */
@@ -88,7 +88,7 @@ export class SimAgent {
     if (this.#process === undefined) return;
     this.#process.kill();
     this.#process = undefined;
-    this.#listeners = new Set();
+    this.#properties.end();
     this.#sim.network.left(this.#host.name, how);
   }
 
@@ -111,6 +111,7 @@ export class SimAgent {
       clock: process,
       log: this.#sim.logOf(machine),
       hypervisor: hypervisorOf(this.#sim, machine, process),
+      migration: migrationOf(this.#sim, machine, process),
       consoles: {
         begin: () => Promise.resolve(),
         tail: () => Promise.resolve(undefined),
@@ -134,7 +135,7 @@ export class SimAgent {
         list: () => Promise.resolve({ bridges: [...this.#bridges.keys()], nics: ['eth0'], address: this.#sim.addressOf(machine) }),
       },
       images: { server: '192.168.0.5', ensure: async (files) => await process.hear(this.#fetch(files.map(({ path }) => path))) },
-      properties: this.#source(process),
+      properties: this.#properties.source(process),
       record: this.#memory.recordOf(process),
       host: {
         reboot: (reason) => {
@@ -158,27 +159,6 @@ export class SimAgent {
       kind: 'done',
       paths: Object.fromEntries(paths.map((path) => [path.split('/').at(-1) ?? path, `/cache${path}`])),
       release: () => {},
-    };
-  }
-
-  #extract(names: readonly string[]): Extracted {
-    const values = [...this.#properties].filter(([name]) => names.includes(name));
-    const atMs = this.#process?.monotonic() ?? 0;
-    return { values: values.map(([name, value]) => ({ name, type: 'int', value, atMs })), problems: [] };
-  }
-
-  #source(process: ProcessClock): PropertySource {
-    return {
-      definitions: () => [...this.#properties.keys()].map((name) => ({ name, type: 'int', ticks: 10, command: name, origin: 'simulator' })),
-      latest: (names) => this.#extract(names),
-      fetch: async (names) => await process.hear(Promise.resolve(this.#extract(names))),
-      onValues: (listener) => {
-        const mine = (extracted: Extracted) => process.run(() => listener(extracted));
-        this.#listeners.add(mine);
-        return () => void this.#listeners.delete(mine);
-      },
-      setDefinitions: () => [],
-      close: () => Promise.resolve(),
     };
   }
 }

@@ -58,14 +58,6 @@ export function hypervisorOf(sim: Simulator, machine: string, process: ProcessCl
     shutdown: async (name) => await asked(callSeconds, `shutdown ${name}`, () => host.shutdown(name)),
     pause: async (name) => await asked(callSeconds, `pause ${name}`, async () => await Promise.resolve(host.pause(name, true))),
     unpause: async (name) => await asked(callSeconds, `unpause ${name}`, async () => await Promise.resolve(host.pause(name, false))),
-    migrate: async (name, to, timeoutMs) => {
-      const target = sim.hostAt(to);
-      const reachable = () => target !== undefined && sim.network.reaches(machine) && sim.network.reaches(target.name);
-      return await asked(timeoutMs / 1000, `migrate ${name} ${to}`, async () => {
-        if (target === undefined) throw new Error(`migration target ${to} does not answer`);
-        await host.migrate(name, target, reachable);
-      });
-    },
   };
 }
 

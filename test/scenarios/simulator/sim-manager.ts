@@ -88,6 +88,7 @@ export class SimManager {
       },
       log: this.#sim.logOf(this.name),
       newId: () => this.#sim.newId(),
+      newKey: () => this.#sim.newKey(),
     };
     Manager.start(surroundings, this.#sim.cluster.settings).then(
       (manager) => process.run(() => (this.#manager = manager)),

@@ -15,6 +15,7 @@ import { RedeemedBoots } from './redeemed-boots.ts';
 import { settle } from './settle.ts';
 import { SimAgent } from './sim-agent.ts';
 import { SimHost } from './sim-host.ts';
+import { SimDoors } from './sim-migration.ts';
 import { SimManager } from './sim-manager.ts';
 import { World } from './world.ts';
 
@@ -29,6 +30,7 @@ export class Simulator {
   readonly world: World;
   readonly broker: MemoryBroker;
   readonly network: Network;
+  readonly doors = new SimDoors();
   readonly messages: MessageFaults;
   readonly records: DurableRecords;
   readonly boots: RedeemedBoots;
@@ -39,6 +41,7 @@ export class Simulator {
   readonly agents = new Map<string, SimAgent>();
   readonly #clock = new HeldClock();
   #ids = 0;
+  #keys = 0;
   #brokerUp = true;
 
   constructor(cluster: Cluster) {
@@ -65,6 +68,10 @@ export class Simulator {
 
   newId(): string {
     return `id${++this.#ids}`;
+  }
+
+  newKey(): string {
+    return `key-${++this.#keys}`.padEnd(43, '-');
   }
 
   logOf(who: string): Log {
