@@ -13,8 +13,6 @@ import { checkBridges, checkVmAddresses } from './vm-network-checks.ts';
 const maxCards = 8;
 const maxDisks = 16;
 const maxRoleProperties = 64;
-/** Of all that a role defines, as JSON: they are one message to each of its hosts. */
-const maxPropertyBytes = 64 * 1024;
 
 /** Checks how environments, roles and triggers fit together, and machines to roles; one step at a time. */
 export function* vmCheckSteps(candidate: Candidate, blame: Blame): Generator<void> {
@@ -150,8 +148,6 @@ function checkProperties({ properties }: Role, candidate: Candidate, report: (pa
     report(['properties'], `expected at most ${maxRoleProperties}, found ${properties.length}`);
     return;
   }
-  const bytes = Buffer.byteLength(JSON.stringify(properties));
-  if (bytes > maxPropertyBytes) report(['properties'], `expected at most ${maxPropertyBytes} bytes as JSON, found ${bytes}`);
   const seen = new Set<string>();
   for (const [index, property] of properties.entries()) {
     if (seen.has(property.name)) report(['properties', index, 'name'], `expected each once, ${property.name} stands above already`);

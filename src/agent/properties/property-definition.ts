@@ -62,9 +62,10 @@ export function checkEntry(
 
 /** One that somebody else sends: only who builds the image says which scripts run on a machine. */
 export function checkSentEntry(name: string, entry: Readonly<Record<string, unknown>>, commands: PropertyCommands): CheckedEntry {
-  const checked = checkEntry(name, entry, 'manager', commands);
-  if (checked.kind === 'wrong' || checked.definition.command !== 'exec') return checked;
-  return { kind: 'wrong', problems: [{ key: 'command', message: 'exec is only for definitions in the files of the machine' }] };
+  if (entry['command'] === 'exec')
+    return { kind: 'wrong', problems: [{ key: 'command', message: 'exec is only for definitions in the files of the machine' }] };
+  const known = new Map([...commands].filter(([command]) => command !== 'exec'));
+  return checkEntry(name, entry, 'manager', known);
 }
 
 class Wrong {
