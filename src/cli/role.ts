@@ -13,6 +13,7 @@ const roleView: View<RoleResource> = {
     { head: 'HOSTS', cell: ({ hosts }) => hosts?.length, align: 'right' },
     { head: 'MACHINES', cell: ({ machines }) => machines, align: 'right' },
     { head: 'GIVEN', cell: givenText },
+    { head: 'PROPERTIES', cell: ({ properties = [] }) => properties.map(({ name }) => name).join(','), wide: true },
     { head: 'RESERVE', cell: ({ reserveMib = 0 }) => `${reserveMib} MiB`, align: 'right', wide: true },
     { head: 'PRIORITY', cell: ({ priority = 0 }) => priority, align: 'right', wide: true },
     ...changedColumns,

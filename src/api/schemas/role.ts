@@ -8,6 +8,7 @@ const fieldsExample = {
   environments: ['worker', 'gateway'],
   networks: [{ bridge: 'br12', vlan: 12 }],
   match: { labels: { rack: 'a3' } },
+  properties: [{ name: 'flash_free', command: 'disk', parameters: '/flash free', return_type: 'int', ticks: 60, timeout: 10 }],
 };
 
 export const roleSchema = shape(
