@@ -9,6 +9,7 @@ import { parseSeconds } from './duration.ts';
 import { environmentView, progressText } from './environment-view.ts';
 import { tellFollowing } from './following-notes.ts';
 import { addObjectCommands } from './object.ts';
+import { addOtherWord } from './other-words.ts';
 import { outputOption } from './output.ts';
 import type { OutputOptions } from './output.ts';
 import { printPlan } from './plan-view.ts';
@@ -62,6 +63,7 @@ export function addEnvironmentCommands(program: Command, terminal: Terminal): vo
     .option('--dry-run', 'let the service check it and change nothing')
     .action(setPaused('resume', 'goes on'));
 
+  addOtherWord(noun, 'unpause', 'virtdom environment resume NAME; where its document says paused: true, change that');
   addVmWatchCommand(noun, terminal, 'environment');
 
   function setPaused(verb: string, done: string): (...given: unknown[]) => Promise<void> {

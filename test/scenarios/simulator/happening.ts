@@ -1,4 +1,4 @@
-import type { Asked, AskedBy, ManagerControl } from '../../../src/manager/manager-control.ts';
+import type { Asked, AskedBy, HostAnswer, ManagerControl } from '../../../src/manager/manager-control.ts';
 import type { Document } from './cluster.ts';
 import type { StoreFault } from './durable-records.ts';
 import type { MessageMatch } from './message-faults.ts';
@@ -57,6 +57,7 @@ export type Question =
   | { readonly to: 'scale'; readonly environment: string; readonly count: number }
   | { readonly to: 'pause'; readonly environment: string; readonly paused: boolean }
   | { readonly to: 'drain' | 'undrain'; readonly machine: string }
+  | { readonly to: 'drain-together'; readonly machines: readonly string[] }
   | { readonly to: 'confirm-dead'; readonly machine: string; readonly typed: string }
   | { readonly to: 'set-role'; readonly machine: string; readonly role?: string }
   | { readonly to: 'clear' | 'destroy' | 'shutdown' | 'reboot'; readonly vm: string }
@@ -203,6 +204,8 @@ async function askOf(manager: ManagerControl, question: Exclude<Question, { to: 
       return await manager.setDuty(question.machine, 'draining', by);
     case 'undrain':
       return await manager.setDuty(question.machine, 'active', by);
+    case 'drain-together':
+      return withNotesOfEach(await manager.setDuties(question.machines, 'draining', by));
     case 'confirm-dead':
       return await manager.confirmDead(question.machine, question.typed, by);
     case 'set-role':
@@ -221,4 +224,12 @@ async function askOf(manager: ManagerControl, question: Exclude<Question, { to: 
     case 'reboot-host':
       return await manager.rebootHost(question.machine, by);
   }
+}
+
+function withNotesOfEach(asked: Asked<readonly HostAnswer[]>): Asked<unknown> {
+  if (asked.kind !== 'done') return asked;
+  const notes = asked.result.flatMap(({ host, answer }) =>
+    answer.kind === 'done' ? (answer.notes ?? []) : [`${host} ${answered(answer)}`],
+  );
+  return { ...asked, notes };
 }
