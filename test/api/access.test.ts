@@ -28,7 +28,7 @@ const matrix: Readonly<Record<'nobody' | 'viewer' | 'operator' | 'admin', string
     deleteLease deleteImage verifyImage cancelTask
     createEnvironment replaceEnvironment deleteEnvironment scaleEnvironment pauseEnvironment resumeEnvironment
     createRole replaceRole deleteRole createTrigger replaceTrigger deleteTrigger
-    drainHost activateHost setHostRole rebootHost confirmHostDead queryHost
+    drainHost drainHosts activateHost activateHosts setHostRole rebootHost confirmHostDead queryHost
     shutDownVm destroyVm rebootVm pauseVm unpauseVm migrateVm clearVm readVmConsole
     cancelCommand holdManager releaseManager`,
   // A user's own password is the exception: editUser looks closer than at the role.
