@@ -56,7 +56,7 @@ export async function runAgent(places: AgentPlaces, clock: Clock, log: Log, vers
   const { machine, boot, server } = session;
   for (const dir of [places.record, places.images]) mkdirSync(dir, { recursive: true, mode: 0o700 });
   const hypervisor = new XlHypervisor({ dir: places.record, log });
-  const migration = new XlMigration({ hypervisor, log });
+  const migration = new XlMigration({ hypervisor, clock, log });
   const consoles = new ConsoleLogs({ dir: places.consoles, xlDir: places.xlLogs, clock, log });
   const properties = openLocalProperties({
     machine,

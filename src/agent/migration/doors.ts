@@ -3,6 +3,8 @@ import type { Socket } from 'node:net';
 import { createServer } from 'node:tls';
 import type { Server, TLSSocket } from 'node:tls';
 import { pskCiphers } from '../../bus/psk.ts';
+import type { Clock } from '../../clock.ts';
+import { DropLog } from '../../log.ts';
 import type { Log } from '../../log.ts';
 
 export interface Door {
@@ -15,33 +17,44 @@ export interface Door {
   shut(reason: string): void;
 }
 
+export interface DoorsOptions {
+  readonly address: string;
+  readonly port: number;
+  readonly handshakeMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
 interface OpenDoor extends Door {
   readonly timer: NodeJS.Timeout;
 }
 
-const maxConnections = 32;
 const maxDoors = 64;
-const handshakeMs = 10_000;
+/** Connections that have not shown a key: the oldest goes first. */
+const maxStrangers = 32;
 
 /** Listens while a door is open. Each lets one in who has its key, and is gone then. */
 export class Doors {
-  readonly #options: { readonly address: string; readonly port: number; readonly log: Log };
+  readonly #options: DoorsOptions;
   readonly #doors = new Map<string, OpenDoor>();
   readonly #unknownKey = randomBytes(32);
-  #server: { readonly server: Server; readonly listening: Promise<void> } | undefined;
+  readonly #refused: DropLog;
+  #listener: { readonly server: Server; readonly listening: Promise<void> } | undefined;
 
-  constructor(options: { readonly address: string; readonly port: number; readonly log: Log }) {
+  constructor(options: DoorsOptions) {
     this.#options = options;
+    this.#refused = new DropLog(options.log, options.clock);
   }
 
   /** Rejects where it cannot listen. One before it for this VM is shut. */
   async open(door: Door): Promise<void> {
-    this.#take(door.vm)?.shut('another door is opened for it');
+    this.#take(door.vm)?.shut('another door was opened for it');
     if (this.#doors.size >= maxDoors) throw new Error(`${maxDoors} VMs are waited for already`);
     const timer = setTimeout(() => this.#take(door.vm)?.shut('nobody came in time'), door.waitMs);
     this.#doors.set(door.vm, { ...door, timer });
+    this.#listener ??= this.#listen();
     try {
-      await this.#listen();
+      await this.#listener.listening;
     } catch (error) {
       this.#take(door.vm);
       throw error;
@@ -50,6 +63,7 @@ export class Doors {
 
   close(): void {
     for (const vm of this.#doors.keys()) this.#take(vm)?.shut('the agent ends');
+    this.#refused.close();
   }
 
   #take(vm: string): OpenDoor | undefined {
@@ -58,41 +72,49 @@ export class Doors {
     clearTimeout(door.timer);
     this.#doors.delete(vm);
     if (this.#doors.size === 0) {
-      this.#server?.server.close();
-      this.#server = undefined;
+      this.#listener?.server.close();
+      this.#listener = undefined;
     }
     return door;
   }
 
-  #listen(): Promise<void> {
-    this.#server ??= this.#start();
-    return this.#server.listening;
-  }
-
-  #start(): { readonly server: Server; readonly listening: Promise<void> } {
-    const { address, port, log } = this.#options;
+  #listen(): { readonly server: Server; readonly listening: Promise<void> } {
+    const { address, port, handshakeMs, log } = this.#options;
     const identities = new WeakMap<TLSSocket, string>();
+    const strangers = new Map<string, Socket>();
     const server = createServer({
       ...pskCiphers,
       handshakeTimeout: handshakeMs,
-      // Who is unknown fails as who has a wrong key does.
+      // Who names a VM that is not waited for fails as who has a wrong key does.
       pskCallback: (socket, identity) => {
         identities.set(socket, identity);
         const door = this.#doors.get(identity);
         return door === undefined ? this.#unknownKey : Buffer.from(door.key);
       },
     });
-    server.maxConnections = maxConnections;
+    server.on('connection', (socket: Socket) => {
+      const key = nameOf(socket);
+      const [oldest] = strangers.values();
+      if (strangers.size >= maxStrangers) oldest?.destroy();
+      strangers.set(key, socket);
+      socket.once('close', () => strangers.delete(key));
+    });
     server.on('tlsClientError', (error, socket) => {
-      log.warn({ from: socket.remoteAddress, reason: error.message }, 'somebody without the key of a VM that is waited for was kept out');
+      this.#refused.drop(
+        'it has no key',
+        { from: socket.remoteAddress, detail: error.message },
+        'somebody was kept out at the door for VMs',
+      );
       socket.destroy();
     });
     server.on('secureConnection', (socket) => {
+      strangers.delete(nameOf(socket));
       const door = this.#take(identities.get(socket) ?? '');
       if (door === undefined) socket.destroy();
       else door.entered(socket);
+      // The last door is shut: who has not shown a key has come for nothing.
+      if (this.#listener?.server !== server) for (const stranger of strangers.values()) stranger.destroy();
     });
-    server.on('connection', (socket: Socket) => socket.on('error', () => undefined));
     const listening = new Promise<void>((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => {
         const why = error.code === 'EADDRINUSE' ? 'something else listens there' : error.message;
@@ -106,4 +128,8 @@ export class Doors {
     });
     return { server, listening };
   }
+}
+
+function nameOf({ remoteAddress = '', remotePort = 0 }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }

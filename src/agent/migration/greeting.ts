@@ -13,7 +13,7 @@ const greetingForm = Type.Object({
   v: Type.Literal(1),
   vm,
   uuid,
-  /** The sender gives up after that; so may the receiver. */
+  /** After that the sender gives up. */
   timeoutMs: Type.Integer({ minimum: 0, maximum: 24 * 3600 * 1000 }),
   passport: Type.Object({
     config,

@@ -9,8 +9,8 @@ const saidBytes = 64 * 1024;
 const heldMs = 3000;
 
 export interface XlEnd {
+  /** Null where it was killed. */
   readonly code: number | null;
-  readonly wasKilled: boolean;
   readonly said: string;
 }
 
@@ -25,65 +25,62 @@ export interface XlStream {
 }
 
 /**
- * What xl runs by a shell as its way to the other host: its stream is joined with the connection that it was given as its descriptor 3.
- * The words are constant: nothing that comes from anywhere gets into a shell.
+ * With an empty `-s`, xl runs this by a shell as its way to the other host, its stream on standard input and output. It joins that with
+ * the descriptor 3 that xl was given. The words are constant: nothing from anywhere gets into a shell.
  */
 const joinStream = 'cat <&3 & exec cat >&3';
 
 /** Rejects where xl cannot be started. */
 export async function sendByXl(program: string, vm: string): Promise<XlStream> {
-  const child = spawn(program, ['migrate', '-s', '', vm, joinStream], { ...spawnOptions, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
+  const child = spawn(program, ['migrate', '-s', '', vm, joinStream], { ...options, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
   await once(child, 'spawn');
   const stream = child.stdio[3] as Duplex;
-  return follow(child, stream, stream, [child.stdout, child.stderr]);
+  return follow(child, stream, stream, [child.stdout, child.stderr], () => void stream.destroy());
 }
 
 /** Rejects where xl cannot be started. */
 export async function receiveByXl(program: string): Promise<XlStream> {
-  const child = spawn(program, ['migrate-receive'], { ...spawnOptions, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(program, ['migrate-receive'], { ...options, stdio: ['pipe', 'pipe', 'pipe'] });
   await once(child, 'spawn');
-  return follow(child, child.stdin, child.stdout, [child.stderr]);
+  const { stdin, stdout, stderr } = child;
+  // What it still says is read to its end: where xl cannot write that it has failed, it leaves its domain behind.
+  const cut = (): void => {
+    stdin.destroy();
+    stdout.unpipe();
+    stdout.resume();
+  };
+  return follow(child, stdin, stdout, [stderr], cut);
 }
 
-const spawnOptions = {
+const options = {
   detached: true,
   env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' },
 } as const;
 
-function follow(child: ChildProcess, input: Writable, output: Readable, talk: readonly (Readable | null)[]): XlStream {
+function follow(child: ChildProcess, input: Writable, output: Readable, talk: readonly (Readable | null)[], cut: () => void): XlStream {
   let said = '';
-  let wasKilled = false;
   for (const stream of talk) stream?.on('data', (chunk: Buffer) => (said = (said + chunk.toString('utf8')).slice(-saidBytes)));
-  // Both end in an error where xl has gone; that is seen at its end.
+  // Both fail where xl has gone, which is seen at its end.
   for (const stream of [input, output]) stream.on('error', () => undefined);
   const ended = new Promise<XlEnd>((resolve) => {
     child.once('exit', (code) => {
-      let timer: NodeJS.Timeout | undefined = undefined;
       const finish = (): void => {
         clearTimeout(timer);
-        for (const stream of [input, ...talk]) stream?.destroy();
-        resolve({ code, wasKilled, said });
+        for (const stream of [input, output, ...talk]) stream?.destroy();
+        resolve({ code, said });
       };
-      timer = setTimeout(finish, heldMs);
+      const timer = setTimeout(finish, heldMs);
+      // Its own way to the other host ends with that.
       input.destroy();
       child.once('close', finish);
     });
   });
-  return {
-    input,
-    output,
-    ended,
-    cut: () => {
-      input.destroy();
-      output.destroy();
-    },
-    kill: () => {
-      wasKilled = true;
-      try {
-        process.kill(-(child.pid ?? 0), 'SIGKILL');
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-      }
-    },
+  const kill = (): void => {
+    try {
+      process.kill(-(child.pid ?? 0), 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
   };
+  return { input, output, ended, cut, kill };
 }

@@ -1,0 +1,66 @@
+import type { TLSSocket } from 'node:tls';
+import type { XlEnd, XlStream } from './xl-stream.ts';
+
+export interface TransferLimits {
+  readonly withinMs: number;
+  /** What xl may still need once its stream is cut. */
+  readonly endingMs: number;
+  /** Cuts it. */
+  readonly signal: AbortSignal;
+}
+
+export interface TransferEnd extends XlEnd {
+  readonly timedOut: boolean;
+  /** It did not even end by itself. */
+  readonly wasKilled: boolean;
+}
+
+/** How long what was said last may take to be on its way. */
+const flushMs = 3000;
+
+/**
+ * Joins a connection with xl until xl has ended. Where one of them breaks, or time is over, the other is cut: xl goes on with the VM
+ * here, or removes what has come of it, and is killed only if it does not end after that.
+ */
+export async function transfer(socket: TLSSocket, xl: XlStream, { withinMs, endingMs, signal }: TransferLimits): Promise<TransferEnd> {
+  let timedOut = false;
+  let wasKilled = false;
+  let ending: NodeJS.Timeout | undefined;
+  const cut = (): void => {
+    xl.cut();
+    ending ??= setTimeout(() => {
+      wasKilled = true;
+      xl.kill();
+    }, endingMs);
+  };
+  const timer = setTimeout(() => {
+    timedOut = true;
+    cut();
+  }, withinMs);
+  socket.on('error', cut).on('close', cut);
+  signal.addEventListener('abort', cut);
+  socket.pipe(xl.input);
+  xl.output.pipe(socket);
+  // What nobody reads any more must not keep the end of the connection from being seen.
+  xl.input.once('close', () => socket.resume());
+  if (socket.destroyed || signal.aborted) cut();
+  const end = await xl.ended;
+  clearTimeout(timer);
+  clearTimeout(ending);
+  signal.removeEventListener('abort', cut);
+  await flushed(socket);
+  return { ...end, timedOut, wasKilled };
+}
+
+function flushed(socket: TLSSocket): Promise<void> {
+  return new Promise((resolve) => {
+    const finish = (): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve();
+    };
+    const timer = setTimeout(finish, flushMs);
+    if (socket.destroyed) finish();
+    else socket.once('close', finish).end(finish);
+  });
+}
