@@ -39,12 +39,12 @@ export class ConsoleLogs implements GuestConsoles {
 
   begin(vm: string): Promise<void> {
     this.#seen.delete(vm);
-    rmSync(this.#file(vm), { force: true });
+    for (const file of this.#files(vm)) rmSync(file, { force: true });
     return Promise.resolve();
   }
 
   tail(vm: string, bytes: number): Promise<string | undefined> {
-    const file = openOr(this.#file(vm));
+    const file = this.#open(vm);
     if (file === undefined) return Promise.resolve(undefined);
     try {
       const { size } = fstatSync(file);
@@ -57,7 +57,7 @@ export class ConsoleLogs implements GuestConsoles {
   }
 
   ready(vm: string): Promise<{ readonly address?: string } | undefined> {
-    const file = openOr(this.#file(vm));
+    const file = this.#open(vm);
     if (file === undefined) return Promise.resolve(undefined);
     try {
       return Promise.resolve(this.#look(vm, file));
@@ -87,8 +87,17 @@ export class ConsoleLogs implements GuestConsoles {
     return seen.ready;
   }
 
-  #file(vm: string): string {
-    return join(this.#options.dir, `guest-${vm}.log`);
+  #open(vm: string): number | undefined {
+    for (const file of this.#files(vm)) {
+      const opened = openOr(file);
+      if (opened !== undefined) return opened;
+    }
+    return undefined;
+  }
+
+  /** A log keeps the name that its domain had at first: one that came from another host had this one until it was all there. */
+  #files(vm: string): readonly string[] {
+    return [`guest-${vm}--incoming.log`, `guest-${vm}.log`].map((file) => join(this.#options.dir, file));
   }
 
   #sweepLater(): void {

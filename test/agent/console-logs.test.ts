@@ -53,6 +53,19 @@ describe("guests' consoles", () => {
     expect(await logs.ready('a')).toBeUndefined();
   });
 
+  it('are found where a VM came from another host: xenconsoled knew it by another name then', async () => {
+    const { logs, file } = rig();
+    writeFileSync(file('a'), 'of a domain before\n');
+    await logs.begin('a');
+    writeFileSync(file('a--incoming'), 'still here\n-----VIRTDOM READY name=a-----\n');
+    expect(await logs.tail('a', 100)).toMatch(/still here/);
+    expect(await logs.ready('a')).toEqual({});
+    await logs.begin('a');
+    expect(await logs.tail('a', 100)).toBeUndefined();
+    writeFileSync(file('a'), 'booting\n');
+    expect(await logs.tail('a', 100)).toBe('booting\n');
+  });
+
   it('are emptied when they grow too large, each and all together, and go on from there', async () => {
     const { logs, clock, file } = rig({ maxBytes: 100, maxTotalBytes: 150 });
     writeFileSync(file('a'), 'x'.repeat(101));
