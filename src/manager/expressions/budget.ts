@@ -3,8 +3,11 @@ export interface Budget {
   steps: number;
 }
 
-/** Of one expression, or of one trigger over all agents: some milliseconds. */
+/** Of one expression, once or for one agent: some milliseconds. */
 export const stepsPerEvaluation = 100_000;
+
+/** Of all triggers that are evaluated at one moment. */
+export const stepsAtOnce = 2 * stepsPerEvaluation;
 
 export function newBudget(steps = stepsPerEvaluation): Budget {
   return { steps };

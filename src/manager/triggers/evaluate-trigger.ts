@@ -1,9 +1,7 @@
-import type { Trigger, TriggerCommand } from '../../model/vm-environment.ts';
+import type { TriggerCommand } from '../../model/vm-environment.ts';
 import type { Budget } from '../expressions/budget.ts';
 import type { Context } from '../expressions/evaluate.ts';
 import type { Expression } from '../expressions/expression.ts';
-import { inputsOf } from './trigger-inputs.ts';
-import type { AgentFacts } from './trigger-facts.ts';
 
 export type Verdict = 'true' | 'false' | 'error';
 
@@ -15,28 +13,8 @@ export interface Finding {
   readonly reason: string;
 }
 
-export interface Findings {
-  readonly findings: readonly Finding[];
-  readonly inputs: Readonly<Record<string, unknown>>;
-}
-
-/** Evaluates one trigger: once, or for each agent in the order of their names. */
-export function evaluateTrigger(
-  trigger: Trigger,
-  expression: Expression,
-  context: Context,
-  agents: readonly AgentFacts[],
-  budget: Budget,
-): Findings {
-  if (trigger.forEach === 'once')
-    return { findings: [findingOf(expression, context, budget)], inputs: inputsOf(expression.reads, context) };
-  const inOrder = agents.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  const findings = inOrder.map((agent) => ({ agent: agent.name, ...findingOf(expression, { ...context, agent }, budget) }));
-  const inputs = inputsOf(expression.reads, { ...context, agent: inOrder }, 'agent');
-  return { findings, inputs };
-}
-
-function findingOf(expression: Expression, context: Context, budget: Budget): Finding {
+/** What an expression says of this context. */
+export function findingOf(expression: Expression, context: Context, budget: Budget): Finding {
   const outcome = expression.evaluate(context, budget);
   if (outcome.kind === 'error') return { result: 'error', reason: outcome.reason };
   if (typeof outcome.value === 'boolean') return { result: outcome.value ? 'true' : 'false', reason: '' };

@@ -1,15 +1,20 @@
 import type { Trigger, TriggerCommand } from '../../model/vm-environment.ts';
-import { newBudget, stepsPerEvaluation } from '../expressions/budget.ts';
+import { newBudget, stepsAtOnce, stepsPerEvaluation } from '../expressions/budget.ts';
+import type { Budget } from '../expressions/budget.ts';
+import type { Context } from '../expressions/evaluate.ts';
 import type { Expression } from '../expressions/expression.ts';
 import { propertiesRead } from '../expressions/expression-reads.ts';
 import type { TriggerEvaluation, TriggerStatus } from '../manager-control.ts';
 import { checkTrigger } from './check-trigger.ts';
-import { commandFor, commandText, evaluateTrigger } from './evaluate-trigger.ts';
-import type { Finding, Findings } from './evaluate-trigger.ts';
+import { AgentRound } from './agent-round.ts';
+import type { Advance } from './agent-round.ts';
+import { commandFor, commandText, findingOf } from './evaluate-trigger.ts';
+import type { Finding } from './evaluate-trigger.ts';
 import { StormLimits } from './storm-limits.ts';
 import { evaluationOf } from './trigger-evaluation.ts';
 import { contextOf } from './trigger-facts.ts';
-import type { TriggerFacts } from './trigger-facts.ts';
+import type { AgentFacts, TriggerFacts } from './trigger-facts.ts';
+import { inputsOf } from './trigger-inputs.ts';
 import { documentOf, recordOf } from './trigger-record.ts';
 import type { TriggerDocument, TriggerRecord } from './trigger-record.ts';
 
@@ -37,8 +42,6 @@ export interface DueTriggers {
 
 /** Updates within so long are looked at together. */
 const updateDelayMs = 1000;
-/** Of all triggers that are evaluated at one moment; the rest is due still. */
-const stepsAtOnce = 2 * stepsPerEvaluation;
 /** One that used up its budget waits at least so long, whatever its ticks. */
 const costlyPauseMs = 60_000;
 
@@ -49,8 +52,20 @@ interface Entry {
   /** On the clock that never goes back. */
   dueMs: number;
   notBeforeMs: number;
+  /** With `forEach: agent`: the evaluation that more agents have to have their turn in, and what was said so far. */
+  round?: { readonly agents: AgentRound; readonly said: Finding[]; inputs?: Readonly<Record<string, unknown>>; updatedMs: number };
   record: TriggerRecord;
   readonly quietUntilMono: Map<string, number>;
+}
+
+/** What one evaluation goes by. */
+interface Evaluating {
+  readonly expression: Expression;
+  readonly context: Context;
+  /** What all triggers of this moment may still cost. */
+  readonly moment: Budget;
+  readonly now: TriggerMoment;
+  readonly fired: FiredTrigger[];
 }
 
 /** Which triggers there are, when each is due, and what became of it. */
@@ -89,7 +104,11 @@ export class TriggerBook {
     for (const entry of this.#entries.values()) {
       if (!entry.trigger.onUpdateCheck || entry.trigger.paused || entry.expression === undefined) continue;
       const read = propertiesRead(entry.expression.reads);
-      if (read.has('*') || names.some((name) => read.has(name))) entry.dueMs = Math.min(entry.dueMs, now.monoMs + updateDelayMs);
+      if (!read.has('*') && !names.some((name) => read.has(name))) continue;
+      const soonMs = now.monoMs + updateDelayMs;
+      entry.dueMs = Math.min(entry.dueMs, soonMs);
+      // It may be of an agent that has had its turn.
+      if (entry.round !== undefined) entry.round.updatedMs = Math.min(entry.round.updatedMs, soonMs);
     }
   }
 
@@ -108,22 +127,15 @@ export class TriggerBook {
     const fired: FiredTrigger[] = [];
     const records: DueTriggers['records'][number][] = this.#orphans();
     const due = [...this.#entries.values()].filter((entry) => dueOf(entry) <= now.monoMs).sort((a, b) => dueOf(a) - dueOf(b));
-    let steps = stepsAtOnce;
+    const moment = newBudget(stepsAtOnce);
     for (const entry of due) {
-      if (entry.expression === undefined || steps < stepsPerEvaluation) continue;
-      const budget = newBudget();
+      const { expression } = entry;
+      if (expression === undefined || moment.steps < (entry.trigger.forEach === 'once' ? stepsPerEvaluation : 1)) continue;
       const before = entry.record;
-      const findings = evaluateTrigger(
-        entry.trigger,
-        entry.expression,
-        contextOf(facts, entry.expression.reads, now.wallMs),
-        facts.agents,
-        budget,
-      );
-      steps -= stepsPerEvaluation - Math.max(0, budget.steps);
-      this.#plan(entry, now, budget.steps < 0);
-      const evaluation = this.#judge(entry, findings, now, fired);
-      evaluations.push({ trigger: entry.trigger.name, evaluation });
+      const evaluating = { expression, context: contextOf(facts, expression.reads, now.wallMs), moment, now, fired };
+      const evaluation =
+        entry.trigger.forEach === 'once' ? this.#evaluateOnce(entry, evaluating) : this.#evaluateAgents(entry, facts.agents, evaluating);
+      if (evaluation !== undefined) evaluations.push({ trigger: entry.trigger.name, evaluation });
       if (isWorthKeeping(before, entry.record)) records.push({ id: entry.trigger.name, document: documentOf(entry.record) });
     }
     return { evaluations, fired, records };
@@ -160,6 +172,7 @@ export class TriggerBook {
   #begin(entry: Entry, record: TriggerRecord | undefined, now: TriggerMoment): void {
     entry.record = record ?? { name: entry.trigger.name, quietUntilMs: {} };
     entry.dueMs = nextTick(entry.trigger, now.monoMs);
+    delete entry.round;
     entry.quietUntilMono.clear();
     for (const [agent, untilMs] of Object.entries(entry.record.quietUntilMs)) {
       const leftMs = Math.min(untilMs - now.wallMs, entry.trigger.quietSeconds * 1000);
@@ -167,16 +180,50 @@ export class TriggerBook {
     }
   }
 
-  #plan(entry: Entry, now: TriggerMoment, wasCostly: boolean): void {
-    entry.dueMs = nextTick(entry.trigger, now.monoMs);
-    entry.notBeforeMs = wasCostly ? now.monoMs + costlyPauseMs : now.monoMs;
+  #evaluateOnce(entry: Entry, { expression, context, moment, now, fired }: Evaluating): TriggerEvaluation {
+    const budget = newBudget();
+    const finding = findingOf(expression, context, budget);
+    moment.steps -= stepsPerEvaluation - Math.max(0, budget.steps);
+    const inputs = inputsOf(expression.reads, context);
+    const said = this.#judge(entry, { findings: [finding], inputs }, now, fired);
+    return this.#end(entry, said, inputs, now, { wasCostly: budget.steps < 0 });
   }
 
-  #judge(entry: Entry, { findings, inputs }: Findings, now: TriggerMoment, fired: FiredTrigger[]): TriggerEvaluation {
+  /** @returns nothing while there are agents that have not had their turn */
+  #evaluateAgents(
+    entry: Entry,
+    agents: readonly AgentFacts[],
+    { expression, context, moment, now, fired }: Evaluating,
+  ): TriggerEvaluation | undefined {
+    entry.round ??= { agents: new AgentRound(agents), said: [], updatedMs: Infinity };
+    const { round } = entry;
+    const advance = round.agents.advance(expression, context, agents, moment);
+    round.said.push(...this.#judge(entry, advance, now, fired));
+    if (advance.findings.length > 0) round.inputs ??= advance.inputs;
+    if (round.agents.left > 0) return undefined;
+    delete entry.round;
+    return this.#end(entry, round.said, round.inputs ?? advance.inputs, now, { wasCostly: round.agents.isCostly, updatedMs: round.updatedMs });
+  }
+
+  /** What became of each finding: its command is given out, or it is said why not. */
+  #judge(entry: Entry, { findings, inputs }: Advance, now: TriggerMoment, fired: FiredTrigger[]): Finding[] {
     for (const [agent, untilMs] of entry.quietUntilMono) if (untilMs <= now.monoMs) entry.quietUntilMono.delete(agent);
     const said = findings.map((finding) => ({ ...finding, reason: this.#fire(entry, finding, inputs, now, fired) }));
+    entry.record = { ...entry.record, quietUntilMs: quietRecord(entry.quietUntilMono, now) };
+    return said;
+  }
+
+  #end(
+    entry: Entry,
+    said: readonly Finding[],
+    inputs: Readonly<Record<string, unknown>>,
+    now: TriggerMoment,
+    { wasCostly, updatedMs = Infinity }: { readonly wasCostly: boolean; readonly updatedMs?: number },
+  ): TriggerEvaluation {
+    entry.dueMs = Math.min(nextTick(entry.trigger, now.monoMs), updatedMs);
+    entry.notBeforeMs = wasCostly ? now.monoMs + costlyPauseMs : now.monoMs;
     const evaluation = evaluationOf(entry.trigger, said, inputs, now.wallMs);
-    entry.record = { ...entry.record, lastEvaluation: evaluation, quietUntilMs: quietRecord(entry.quietUntilMono, now) };
+    entry.record = { ...entry.record, lastEvaluation: evaluation };
     return evaluation;
   }
 

@@ -1,24 +1,29 @@
 import type { Trigger } from '../../model/vm-environment.ts';
-import { newBudget } from '../expressions/budget.ts';
+import { newBudget, stepsAtOnce } from '../expressions/budget.ts';
 import type { Expression } from '../expressions/expression.ts';
 import type { TriggerEvaluation } from '../manager-control.ts';
-import { commandFor, commandText, evaluateTrigger } from './evaluate-trigger.ts';
+import { AgentRound } from './agent-round.ts';
+import { commandFor, commandText, findingOf } from './evaluate-trigger.ts';
 import type { Finding } from './evaluate-trigger.ts';
 import { contextOf } from './trigger-facts.ts';
 import type { TriggerFacts } from './trigger-facts.ts';
+import { inputsOf } from './trigger-inputs.ts';
 
 const shownAgents = 50;
 
-/** What a trigger would do now; nothing is done or remembered. */
+/** What a trigger would do now; nothing is done or remembered. Of very many agents it looks at the first ones. */
 export function dryRun(trigger: Trigger, expression: Expression, facts: TriggerFacts, nowMs: number): TriggerEvaluation {
   const context = contextOf(facts, expression.reads, nowMs);
-  const { findings, inputs } = evaluateTrigger(trigger, expression, context, facts.agents, newBudget());
-  return evaluationOf(
-    trigger,
-    findings.map((finding) => supposed(trigger, finding)),
-    inputs,
-    nowMs,
-  );
+  if (trigger.forEach === 'once') {
+    const finding = supposed(trigger, findingOf(expression, context, newBudget()));
+    return evaluationOf(trigger, [finding], inputsOf(expression.reads, context), nowMs);
+  }
+  const round = new AgentRound(facts.agents);
+  const { findings, inputs } = round.advance(expression, context, facts.agents, newBudget(stepsAtOnce));
+  const said = findings.map((finding) => supposed(trigger, finding));
+  const evaluation = evaluationOf(trigger, said, inputs, nowMs);
+  if (round.left === 0) return evaluation;
+  return { ...evaluation, reason: `of the first ${said.length} of ${facts.agents.length} agents: ${evaluation.reason}` };
 }
 
 function supposed(trigger: Trigger, finding: Finding): Finding {
