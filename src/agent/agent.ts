@@ -87,7 +87,7 @@ export class Agent {
     const starter = new VmStarter(parts, this.#watch, this.#book);
     this.#vms = new VmCommands(parts, this.#watch, this.#book, starter, () => void this.#afterCommand('vm.receive'));
     const vms = this.#vms;
-    const host = new HostCommands(parts, this.#watch, vms, this.#facts);
+    const host = new HostCommands(parts, this.#watch, vms, this.#facts, this.#book);
     this.#desk = new CommandDesk(
       parts,
       this.#ruling,

@@ -2,6 +2,7 @@ import type { Command } from './command-desk.ts';
 import type { DomainWatch } from './domain-watch.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { AgentParts, CommandAnswer, Outcome } from './parts.ts';
+import type { VmBook } from './vm-book.ts';
 import type { VmCommands } from './vm-commands.ts';
 
 export type HostCommand = Exclude<Command, { readonly command: `vm.${string}` }>;
@@ -14,19 +15,22 @@ export class HostCommands {
   readonly #watch: DomainWatch;
   readonly #vms: VmCommands;
   readonly #facts: HostFacts;
+  readonly #book: VmBook;
 
-  constructor(parts: AgentParts, watch: DomainWatch, vms: VmCommands, facts: HostFacts) {
+  constructor(parts: AgentParts, watch: DomainWatch, vms: VmCommands, facts: HostFacts, book: VmBook) {
     this.#parts = parts;
     this.#watch = watch;
     this.#vms = vms;
     this.#facts = facts;
+    this.#book = book;
   }
 
   async run({ command, args }: HostCommand): Promise<CommandAnswer> {
     const { networks, images } = this.#parts;
     switch (command) {
       case 'image.fetch': {
-        const fetched = await images.ensure(args.files, { evict: false });
+        const wanted = args.wanted && new Set([...args.wanted, ...this.#book.files]);
+        const fetched = await images.ensure(args.files, { ...(wanted !== undefined && { wanted }) });
         if (fetched.kind === 'failed') return failed(fetched);
         fetched.release();
         return { kind: 'EXECVAL', result: { image: args.image, files: Object.keys(fetched.paths) } };

@@ -8,6 +8,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { ImageRoom } from './image-room.ts';
+import type { Spared } from './image-room.ts';
 import type { Failed, FetchedFiles, ImageCache, ImageFile } from './parts.ts';
 
 export interface HttpImageCacheOptions {
@@ -30,6 +31,8 @@ type Fetched = { readonly kind: 'done' } | (Failed & { readonly again: boolean }
 /** Files that were fetched ahead of need are older than any that was used, and the newest of them goes first: what matters most came first. */
 const aheadSeconds = 1_000_000;
 
+const nothing: ReadonlySet<string> = new Set();
+
 /**
  * Files by their sha256. A file gets its name only when size and sha256 are right, so whatever lies there is whole; who asks for one
  * that is under way waits for that download. What no domain is started from makes room for what one is, the longest unused first.
@@ -50,14 +53,14 @@ export class HttpImageCache implements ImageCache {
     for (const name of readdirSync(options.dir)) if (!/^[0-9a-f]{64}$/.test(name)) rmSync(join(options.dir, name), { recursive: true });
   }
 
-  async ensure(files: readonly ImageFile[], { evict = true }: { readonly evict?: boolean } = {}): Promise<FetchedFiles> {
-    if (evict) return this.#forUse(files);
-    const ahead = this.#aheadOfNeed(files);
-    this.#ahead.add(ahead);
+  async ensure(files: readonly ImageFile[], ahead?: { readonly wanted?: ReadonlySet<string> }): Promise<FetchedFiles> {
+    if (ahead === undefined) return this.#forUse(files);
+    const coming = this.#aheadOfNeed(files, ahead.wanted ?? 'all');
+    this.#ahead.add(coming);
     try {
-      return await ahead;
+      return await coming;
     } finally {
-      this.#ahead.delete(ahead);
+      this.#ahead.delete(coming);
     }
   }
 
@@ -65,11 +68,11 @@ export class HttpImageCache implements ImageCache {
     const release = this.#room.hold(files);
     let isDone = false;
     try {
-      let room = this.#room.take(files, true);
+      let room = this.#room.take(files, nothing);
       // What comes ahead of need can make room as soon as it is there.
       while (room.kind === 'failed' && this.#ahead.size > 0) {
         await Promise.allSettled([Promise.race(this.#ahead)]);
-        room = this.#room.take(files, true);
+        room = this.#room.take(files, nothing);
       }
       if (room.kind === 'failed') return room;
       const failed = await this.#each(files, room.end);
@@ -83,11 +86,11 @@ export class HttpImageCache implements ImageCache {
     }
   }
 
-  async #aheadOfNeed(files: readonly ImageFile[]): Promise<FetchedFiles> {
+  async #aheadOfNeed(files: readonly ImageFile[], spared: Spared): Promise<FetchedFiles> {
     const fresh = files.filter(({ sha256 }) => !existsSync(this.#path(sha256)));
     const release = this.#room.hold(files);
     try {
-      const room = this.#room.take(files, false);
+      const room = this.#room.take(files, spared);
       if (room.kind === 'failed') return room;
       const failed = await this.#each(files, room.end);
       if (failed !== undefined) return failed;

@@ -16,6 +16,9 @@ interface KeptFile {
   readonly usedMs: number;
 }
 
+/** By sha256, beside what is held. */
+export type Spared = ReadonlySet<string> | 'all';
+
 type Taken =
   | {
       readonly kind: 'taken';
@@ -54,8 +57,8 @@ export class ImageRoom {
     return this.#held.has(sha256);
   }
 
-  /** Room for those of them that are not here yet, all or none; `evict`: what nobody holds may be removed for it. */
-  take(files: readonly ImageFile[], evict: boolean): Taken {
+  /** Room for those of them that are not here yet, all or none. What is neither held nor spared may be removed for it. */
+  take(files: readonly ImageFile[], spared: Spared): Taken {
     const { maxBytes } = this.#options;
     const kept = this.#kept();
     const here = new Set(kept.map(({ sha256 }) => sha256));
@@ -63,9 +66,9 @@ export class ImageRoom {
     const more = sum([...missing].map(([sha256, bytes]) => (this.#coming.has(sha256) ? 0 : bytes)));
     const coming = sum([...this.#coming].map(([sha256, { bytes }]) => (here.has(sha256) ? 0 : bytes)));
     const total = sum(kept.map(({ bytes }) => bytes)) + coming + more;
-    const removable = evict ? kept.filter(({ sha256 }) => !this.#held.has(sha256)) : [];
+    const removable = spared === 'all' ? [] : kept.filter(({ sha256 }) => !this.#held.has(sha256) && !spared.has(sha256));
     const least = total - sum(removable.map(({ bytes }) => bytes));
-    if (more > 0 && least > maxBytes) return noRoom(files, more, least, maxBytes, evict);
+    if (more > 0 && least > maxBytes) return noRoom(files, more, least, maxBytes, spared);
     if (more > 0) this.#remove(removable, total - maxBytes);
     return this.#expect(missing);
   }
@@ -108,10 +111,11 @@ export class ImageRoom {
   }
 }
 
-function noRoom(files: readonly ImageFile[], more: number, least: number, maxBytes: number, evict: boolean): Failed {
+function noRoom(files: readonly ImageFile[], more: number, least: number, maxBytes: number, spared: Spared): Failed {
   const [first] = files;
   const which = `${first?.path ?? 'files'}${files.length > 1 ? ` and ${files.length - 1} more` : ''}`;
-  const why = evict ? '' : ': nothing is removed for what is fetched ahead of need';
+  const stays = spared === 'all' ? 'nothing' : spared.size > 0 ? 'nothing that is wanted' : undefined;
+  const why = stays === undefined ? '' : `: ${stays} is removed for what is fetched ahead of need`;
   const reason = `${which}: with ${more} bytes more, files for VMs would take ${least} of the ${maxBytes} that they may take here${why}`;
   return { kind: 'failed', code: 'no-memory', reason };
 }

@@ -131,10 +131,10 @@ export interface ImageCache {
   /** The name or address of the server that this host booted from. */
   readonly server: string;
   /**
-   * Fetches what is not there, and checks size and sha256. `evict: false` is for what nobody needs yet: it comes only where there is
-   * room (else `no-memory`), and goes before all others.
+   * Fetches what is not there, and checks size and sha256. `ahead` is for what nobody needs yet: it comes only where there is room (else
+   * `no-memory`), and goes before all others. What is not among the files that are `wanted` may go for it; where none are named, nothing.
    */
-  ensure(files: readonly ImageFile[], options?: { readonly evict?: boolean }): Promise<FetchedFiles>;
+  ensure(files: readonly ImageFile[], ahead?: { readonly wanted?: ReadonlySet<string> }): Promise<FetchedFiles>;
 }
 
 export interface PropertyValue {

@@ -26,6 +26,11 @@ export class VmBook {
     return vm?.uuid === domain.uuid ? vm : undefined;
   }
 
+  /** By sha256: they may be started again from them. */
+  get files(): readonly string[] {
+    return [...this.#vms.values()].flatMap(({ files }) => files.map(({ sha256 }) => sha256));
+  }
+
   nameOf(uuid: string): string | undefined {
     for (const vm of this.#vms.values()) if (vm.uuid === uuid) return vm.name;
     return undefined;

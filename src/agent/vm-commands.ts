@@ -93,7 +93,7 @@ export class VmCommands {
     if (outcome.kind === 'failed') return this.#failed(vm, outcome);
     const seconds = Math.min(timeoutSeconds, maxShutdownSeconds);
     const presence = await this.#watch.waitGone(vm, seconds * 1000);
-    if (presence === 'absent') return absent;
+    if (presence === 'absent') return this.#gone(vm);
     return {
       kind: 'EXECERR',
       code: 'timeout',
@@ -108,9 +108,15 @@ export class VmCommands {
     if (missing !== undefined) return missing;
     const outcome = await this.#parts.hypervisor.destroy(vm);
     const presence = await this.#watch.waitGone(vm, destroyMs);
-    if (presence === 'absent') return absent;
+    if (presence === 'absent') return this.#gone(vm);
     const reason = outcome.kind === 'failed' ? outcome.reason : `its domain is still there after ${destroyMs / 1000} s`;
     return { kind: 'EXECERR', code: outcome.kind === 'failed' ? outcome.code : 'timeout', reason, domain: presence };
+  }
+
+  /** While a command is about it, nobody else forgets it. */
+  async #gone(vm: string): Promise<CommandAnswer> {
+    await this.#book.forget(vm);
+    return absent;
   }
 
   async #reboot(vm: string, mayStart: () => boolean): Promise<CommandAnswer> {

@@ -63,11 +63,12 @@ export const fetchProp = message('FETCHPROP', {
   names: Type.Array(propertyName, { minItems: 1, maxItems: 256 }),
 });
 
+const sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' });
 const file = Type.Object({
   name,
   /** Below the boot HTTP server of the agent's own boot: `/images/worker@3/vmlinuz`. */
   path: text(512),
-  sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+  sha256,
   bytes: whole,
 });
 const bridge = Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_.-]{0,14}$' });
@@ -79,6 +80,9 @@ const migrationKey = Type.String({ pattern: '^[A-Za-z0-9_-]{22,128}$' });
 
 /** Where a host lets VMs in, while it waits for one: the port that Xen once had for relocation. */
 export const migrationPort = 8002;
+
+/** A manager that would have to name more names none. */
+export const maxWantedFiles = 512;
 
 /** The closed list of what an agent does. Nothing in it is run by a shell. */
 export const agentCommands = {
@@ -102,7 +106,12 @@ export const agentCommands = {
   /** To the host that it leaves: `to` is the address of a host that was told to receive it with this key. */
   'vm.migrate': Type.Object({ ...vmOnly, to: text(64), key: migrationKey, timeoutSeconds: whole }),
   'vm.console': Type.Object({ ...vmOnly, bytes: Type.Integer({ minimum: 1, maximum: 64 * 1024 }) }),
-  'image.fetch': Type.Object({ image: text(128), files: Type.Array(file, { maxItems: 8 }) }),
+  /** `wanted`: files that may still be needed on this host. Others that nothing uses may go for it; without it nothing does. */
+  'image.fetch': Type.Object({
+    image: text(128),
+    files: Type.Array(file, { maxItems: 8 }),
+    wanted: Type.Optional(Type.Array(sha256, { maxItems: maxWantedFiles })),
+  }),
   'network.up': Type.Object({ bridge, vlan: Type.Optional(vlan), nic: Type.Optional(interfaceName) }),
   'network.down': Type.Object({ bridge }),
   'host.reboot': Type.Object({ reason: text(256) }),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../src/agent/parts.ts';
-import { FakeDom0, createArgs, settle, uuid } from './fake-dom0.ts';
+import { FakeDom0, createArgs, kernel, settle, uuid } from './fake-dom0.ts';
 
 async function ruled(): Promise<FakeDom0> {
   const dom0 = await FakeDom0.start();
@@ -509,11 +509,23 @@ describe('what is done to the host', () => {
     expect(dom0.answers('i')).toMatchObject([{ result: { image: 'worker@1' } }]);
   });
 
-  it('an image that is fetched ahead of need removes nothing, one that a VM is started from may', async () => {
+  it('an image that is fetched ahead of need removes nothing where its manager does not say what is wanted, one for a start may', async () => {
     const dom0 = await ruled();
     await dom0.execute('i', 'image.fetch', { image: 'worker@1', files: [] });
     await dom0.execute('x', 'vm.create', createArgs('worker-1'));
-    expect(dom0.asksToEvict).toEqual([false, true]);
+    expect(dom0.asksAhead).toEqual([['all'], undefined]);
+  });
+
+  it('an image that is fetched ahead of need leaves what is wanted, and what VMs here may be started from again', async () => {
+    const dom0 = await ruled();
+    await dom0.execute('x', 'vm.create', createArgs('worker-1'));
+    await dom0.execute('i', 'image.fetch', { image: 'worker@2', files: [], wanted: ['b'.repeat(64)] });
+    expect(dom0.asksAhead).toEqual([undefined, ['b'.repeat(64), kernel.sha256]]);
+    await dom0.execute('y', 'vm.destroy', { vm: 'worker-1' });
+    await dom0.pass(6000);
+    expect([...dom0.record.vms.keys()]).toEqual([]);
+    await dom0.execute('j', 'image.fetch', { image: 'worker@2', files: [], wanted: [] });
+    expect(dom0.asksAhead.at(-1)).toEqual([]);
   });
 });
 

@@ -161,8 +161,8 @@ export class FakeDom0 {
   /** In the place of those that a test says by itself. */
   properties: PropertySource | undefined;
   held = 0;
-  /** Of each time that files were asked for. */
-  readonly asksToEvict: boolean[] = [];
+  /** Of each time that files were asked for: what is wanted beside those that come ahead of need, `all` where it is not said. */
+  readonly asksAhead: (readonly string[] | undefined)[] = [];
   rebooted: string | undefined;
   agent: Agent | undefined;
   readonly manager: Bus;
@@ -211,8 +211,8 @@ export class FakeDom0 {
       },
       images: {
         server: '192.168.0.5',
-        ensure: (files, { evict = true } = {}) => {
-          this.asksToEvict.push(evict);
+        ensure: (files, ahead) => {
+          this.asksAhead.push(ahead && [...(ahead.wanted ?? ['all'])]);
           this.held++;
           const release = (): void => void this.held--;
           const paths = Object.fromEntries(files.map(({ name, sha256 }) => [name, `/flash/${sha256.slice(0, 4)}`]));

@@ -52,6 +52,10 @@ function fileOf(content: string, more: Partial<ImageFile> = {}): ImageFile {
   return { name: 'vmlinuz', path: '/images/worker@1/vmlinuz', sha256, bytes: Buffer.byteLength(content), ...more };
 }
 
+function wanted(...files: readonly ImageFile[]): { readonly wanted: ReadonlySet<string> } {
+  return { wanted: new Set(files.map(({ sha256 }) => sha256)) };
+}
+
 async function use(cache: HttpImageCache, file: ImageFile | undefined): Promise<void> {
   if (file === undefined) return;
   const fetched = await cache.ensure([file]);
@@ -156,12 +160,72 @@ describe('the image cache', () => {
 
   it('removes nothing for what is fetched ahead of need, and fetches it only where there is room', async () => {
     const { cache, dir, two, asked } = await full();
-    expect(await cache.ensure([fileOf('3'.repeat(201))], { evict: false })).toMatchObject({ code: 'no-memory' });
+    expect(await cache.ensure([fileOf('3'.repeat(201))], {})).toMatchObject({ code: 'no-memory' });
     expect(readdirSync(dir).toSorted()).toEqual(two.map(({ sha256 }) => sha256).toSorted());
     expect(asked).toHaveLength(2);
     const small = await rig((response) => response.end('3'.repeat(200)), { maxBytes: 1000, dir });
-    expect(await small.cache.ensure([fileOf('3'.repeat(200))], { evict: false })).toMatchObject({ kind: 'done' });
+    expect(await small.cache.ensure([fileOf('3'.repeat(200))], {})).toMatchObject({ kind: 'done' });
     expect(readdirSync(dir)).toHaveLength(3);
+  });
+
+  describe('that knows what is wanted, for what is fetched ahead of need', () => {
+    const contents = ['1', '2', '3'].map((digit) => fileOf(digit.repeat(300))) as [ImageFile, ImageFile, ImageFile];
+    const next = fileOf('4'.repeat(300));
+    const made = async () => {
+      const { cache, dir, asked } = await rig((response, count) => response.end(String(count).repeat(300)), { maxBytes: 1000 });
+      for (const file of contents) await use(cache, file);
+      for (const [index, { sha256 }] of contents.entries()) utimesSync(join(dir, sha256), 1_700_000_000 + index, 1_700_000_000 + index);
+      const there = () => contents.map(({ sha256 }) => existsSync(join(dir, sha256)));
+      return { cache, dir, asked, there };
+    };
+
+    it('removes the longest unused that is not wanted, and only as far as needed', async () => {
+      const { cache, there } = await made();
+      expect(await cache.ensure([next], wanted(next))).toMatchObject({ kind: 'done' });
+      expect(there()).toEqual([false, true, true]);
+    });
+
+    it('removes nothing where there is room', async () => {
+      const { cache, there } = await made();
+      expect(await cache.ensure([{ ...next, bytes: 100 }], wanted(next))).toMatchObject({ code: 'checksum' });
+      expect(there()).toEqual([true, true, true]);
+    });
+
+    it('leaves what is wanted, however long it was not used', async () => {
+      const { cache, there } = await made();
+      expect(await cache.ensure([next], wanted(next, contents[0]))).toMatchObject({ kind: 'done' });
+      expect(there()).toEqual([true, false, true]);
+    });
+
+    it('leaves what a domain is being started from', async () => {
+      const { cache, dir, there } = await made();
+      const held = await cache.ensure([contents[0]]);
+      utimesSync(join(dir, contents[0].sha256), 1_700_000_000, 1_700_000_000);
+      expect(await cache.ensure([next], wanted(next))).toMatchObject({ kind: 'done' });
+      expect([held.kind, there()]).toEqual(['done', [true, false, true]]);
+    });
+
+    it('removes nothing, and says why, where what is wanted leaves no room', async () => {
+      const { cache, there, asked } = await made();
+      expect(await cache.ensure([{ ...next, bytes: 401 }], wanted(next, contents[0], contents[1]))).toMatchObject({
+        code: 'no-memory',
+        reason: expect.stringMatching(
+          /would take 1001 of the 1000 .*: nothing that is wanted is removed for what is fetched ahead of need$/,
+        ),
+      });
+      expect(there()).toEqual([true, true, true]);
+      expect(asked).toHaveLength(3);
+    });
+
+    it('removes what was fetched ahead of need and is wanted no more before what was used', async () => {
+      const { cache, dir, there } = await made();
+      await cache.ensure([next], wanted(next));
+      expect(there()).toEqual([false, true, true]);
+      const last = fileOf('5'.repeat(300));
+      expect(await cache.ensure([last], wanted(last))).toMatchObject({ kind: 'done' });
+      expect(there()).toEqual([false, true, true]);
+      expect(existsSync(join(dir, next.sha256))).toBe(false);
+    });
   });
 
   it('makes room by what was fetched ahead of need before what was used, and by the last of that first', async () => {
@@ -169,7 +233,7 @@ describe('the image cache', () => {
     const [used, first, last, fourth, fifth] = ['1', '2', '3', '4', '5'].map((digit) => fileOf(digit.repeat(300)));
     const isThere = (file: ImageFile | undefined): boolean => existsSync(join(dir, file?.sha256 ?? ''));
     await use(cache, used);
-    for (const file of [first, last]) await cache.ensure(file === undefined ? [] : [file], { evict: false });
+    for (const file of [first, last]) await cache.ensure(file === undefined ? [] : [file], {});
     await use(cache, fourth);
     expect([used, first, last, fourth].map(isThere)).toEqual([true, true, false, true]);
     await use(cache, fifth);
@@ -181,7 +245,7 @@ describe('the image cache', () => {
       maxBytes: 1000,
     });
     const [ahead, needed] = [fileOf('1'.repeat(600)), fileOf('2'.repeat(600))];
-    const both = [cache.ensure([ahead], { evict: false }), cache.ensure([needed])];
+    const both = [cache.ensure([ahead], {}), cache.ensure([needed])];
     expect(await Promise.all(both)).toMatchObject([{ kind: 'done' }, { kind: 'done' }]);
     expect(asked).toHaveLength(2);
     expect(readdirSync(dir)).toEqual([needed.sha256]);
@@ -190,7 +254,7 @@ describe('the image cache', () => {
   it('counts what several wait for once, and no longer than it is waited for', async () => {
     const { cache, asked } = await rig((response) => setTimeout(() => response.writeHead(404).end(), 10), { maxBytes: 1000 });
     const files = [fileOf('1'.repeat(400)), fileOf('2'.repeat(500), { name: 'initrd.gz' })];
-    const fetched = await Promise.all([cache.ensure(files), cache.ensure(files), cache.ensure(files, { evict: false })]);
+    const fetched = await Promise.all([cache.ensure(files), cache.ensure(files), cache.ensure(files, {})]);
     expect(fetched.map((each) => each.kind === 'failed' && each.code)).toEqual(['unreachable', 'unreachable', 'unreachable']);
     expect(asked).toHaveLength(1);
     expect(await cache.ensure([fileOf('3'.repeat(1000))])).toMatchObject({ code: 'unreachable' });

@@ -82,8 +82,9 @@ interface Answer {
 }
 
 export function endCommand(draft: Draft, command: KeptCommand, state: CommandState, reason: string, answer: Answer = {}): void {
-  // The text of an xl.cfg is long, and its environment and template say it again; the key of a migration is nobody's business.
-  const { config: _config, key: _key, ...args } = command.args;
+  // The text of an xl.cfg is long, and its environment and template say it again; so is what was wanted when an image was fetched. The
+  // key of a migration is nobody's business.
+  const { config: _config, wanted: _wanted, key: _key, ...args } = command.args;
   draft.keepEnded({ ...command, args, state, reason, endedMs: draft.now.wallMs, ...answer });
   const move = command.command === 'vm.migrate' && command.vm !== undefined ? draft.vms.get(command.vm)?.move : undefined;
   if (move?.command === command.id) draft.changeLink(move.to, { doubtMs: draft.now.monoMs });

@@ -1,5 +1,6 @@
 import type { Draft } from '../draft.ts';
 import type { HostEntry, KeptCommand } from '../state.ts';
+import { maxWantedFiles } from '../protocol.ts';
 import type { VmImage } from '../surroundings.ts';
 import { issueCommand, reachable, rebootingHosts } from './commands.ts';
 import { isPaused, wantedCount } from './wanted.ts';
@@ -33,9 +34,10 @@ export function tendPrefetch(draft: Draft): void {
     const image = wanted.find(({ ref }) => isMissing(draft, entry, ref));
     if (image === undefined) continue;
     fetching += 1;
+    const files = filesWanted(draft, entry);
     issueCommand(draft, entry, {
       command: 'image.fetch',
-      args: { image: image.ref, files: [...image.files] },
+      args: { image: image.ref, files: [...image.files], ...(files !== undefined && { wanted: [...files] }) },
       reason: `role ${role} may need it`,
       author: 'manager',
     });
@@ -64,6 +66,23 @@ function imagesWanted(draft: Draft, role: string): readonly FoundImage[] {
     const found = draft.world.resolveImage(image);
     return found.kind === 'found' ? [found] : [];
   });
+}
+
+/**
+ * What may be needed on the host: images of all environments of its role, also of those that rest for now, and what its VMs were started
+ * from. Not to be said where it is too much.
+ */
+function filesWanted({ world, vms }: Draft, { kept }: HostEntry): ReadonlySet<string> | undefined {
+  const { roles, environments } = world.objects;
+  const ofRole = roles.get(kept.role ?? '')?.environments.flatMap((name) => environments.get(name)?.image ?? []) ?? [];
+  const here = [...vms.values()].filter(({ claims }) => claims.some(({ host }) => host === kept.name));
+  const images = new Set([...ofRole, ...here.flatMap(({ image }) => image ?? [])]);
+  const files = new Set<string>();
+  for (const image of images) {
+    const found = world.resolveImage(image);
+    if (found.kind === 'found') for (const { sha256 } of found.files) files.add(sha256);
+  }
+  return files.size > maxWantedFiles ? undefined : files;
 }
 
 /** Its agent has answered `image.fetch`, or a start of a VM from an image. */

@@ -10,6 +10,7 @@ import { emptyState } from '../../../src/manager/state.ts';
 import type { KeptCommand, KeptVm, ManagerState } from '../../../src/manager/state.ts';
 import { takeTurn } from '../../../src/manager/turn.ts';
 import { byName } from '../../../src/manager/world.ts';
+import type { VmImage } from '../../../src/manager/surroundings.ts';
 import type { World } from '../../../src/manager/world.ts';
 
 export const wallMs = Date.UTC(2026, 0, 1);
@@ -66,6 +67,7 @@ export class Farm {
   roles: Role[];
   machines: Machine[] = [];
   missingImages = new Set<string>();
+  imageFiles: (image: string) => Extract<VmImage, { kind: 'found' }>['files'] = () => [];
   renderProblem: string | undefined;
   pathProblem: string | undefined;
   readonly settings: ManagerSettings;
@@ -103,7 +105,7 @@ export class Farm {
       resolveImage: (image) =>
         this.missingImages.has(image)
           ? { kind: 'missing', reason: `there is no image ${image}: build it` }
-          : { kind: 'found', ref: `${image}@1`, files: [] },
+          : { kind: 'found', ref: image.includes('@') ? image : `${image}@1`, files: this.imageFiles(image) },
       renderDomain: (vm) => (this.renderProblem === undefined ? { config: `name = "${vm.name}"` } : { problem: this.renderProblem }),
       hasPower: (machine) => this.power.has(machine),
       pathProblem: () => this.pathProblem,

@@ -1,10 +1,32 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { setDuty } from '../../../src/manager/ask/about-hosts.ts';
 import { hostView } from '../../../src/manager/explain/views.ts';
-import { Farm, environmentOf, fixed } from './farm.ts';
+import type { VmEnvironment } from '../../../src/model/vm-environment.ts';
+import { Farm, environmentOf, fixed, roleOf } from './farm.ts';
 
 const gateway = environmentOf({ name: 'gateway' });
 const worker = environmentOf({ name: 'worker', instances: 'at-least-one', count: fixed(2), priority: 5 });
+
+function file(image: string, number = 0) {
+  const sha256 = createHash('sha256').update(`${image} ${number}`).digest('hex');
+  return { name: 'vmlinuz', path: `/images/${image}/vmlinuz`, sha256, bytes: 1 };
+}
+
+function hashes(...refs: readonly string[]): readonly string[] {
+  return refs.map((ref) => file(ref).sha256);
+}
+
+/** A farm whose images have a file each. */
+function withFiles(environments: readonly VmEnvironment[]): Farm {
+  const farm = new Farm({ environments });
+  farm.imageFiles = (image) => [file(image)];
+  return farm;
+}
+
+function wantedBy(farm: Farm): unknown {
+  return farm.open('image.fetch').args['wanted'];
+}
 
 function images(farm: Farm, host: string): readonly string[] {
   const entry = farm.state.hosts.get(host);
@@ -129,5 +151,59 @@ describe('the images of a role', () => {
     farm.changed();
     for (const command of farm.state.open.values()) farm.refuse(command, { code: 'checksum', reason: 'it is wrong' });
     expect(farm.told('command.failed')).toHaveLength(1);
+  });
+
+  describe('are asked for with the files that are wanted on the host', () => {
+    it('which are those of all images of its role, also of those that rest for now', () => {
+      const farm = withFiles([
+        { ...worker, memoryMib: 100_000 },
+        { ...gateway, paused: true },
+        { ...gateway, name: 'idle', image: 'idle', count: fixed(0) },
+      ]);
+      farm.start('post01');
+      farm.beat(4);
+      expect(wantedBy(farm)).toEqual(hashes('worker', 'gateway', 'idle'));
+    });
+
+    it('and of what its VMs were started from, though their environment has another image by now', () => {
+      const farm = withFiles([gateway]);
+      farm.start('post01');
+      farm.settle();
+      farm.environments = [{ ...gateway, image: 'newer' }];
+      farm.changed();
+      farm.beat(4);
+      expect(farm.vm('gateway-1').image).toBe('gateway@1');
+      expect(wantedBy(farm)).toEqual(hashes('newer', 'gateway@1'));
+    });
+
+    it('but not of another role, nor of VMs elsewhere', () => {
+      const farm = withFiles([worker, gateway]);
+      farm.roles = [roleOf({ name: 'farm', environments: ['worker'] }), roleOf({ name: 'gates', environments: ['gateway'] })];
+      farm.start('post01');
+      farm.machines = [...farm.machines, { name: 'post02', nics: [], labels: {}, parameters: {}, role: 'gates' }];
+      farm.start('post02');
+      farm.settle();
+      farm.environments = [{ ...worker, image: 'newer' }, gateway];
+      farm.changed();
+      farm.beat(4);
+      expect(farm.fetches()).toEqual(['newer@1 post01']);
+      expect(wantedBy(farm)).toEqual(hashes('newer', 'worker@1'));
+    });
+
+    it('and without them where they are too many to be said: then nothing is removed', () => {
+      const farm = withFiles([{ ...worker, memoryMib: 100_000 }]);
+      farm.imageFiles = (image) => Array.from({ length: 513 }, (_, number) => file(image, number));
+      farm.start('post01');
+      farm.beat(4);
+      expect(farm.open('image.fetch').args).not.toHaveProperty('wanted');
+    });
+
+    it('which are not kept with the command when it has ended', () => {
+      const farm = withFiles([{ ...worker, memoryMib: 100_000 }]);
+      farm.start('post01');
+      farm.beat(4);
+      farm.obey();
+      expect([...farm.state.ended.values()].map(({ args }) => Object.keys(args))).toEqual([['image', 'files']]);
+    });
   });
 });
