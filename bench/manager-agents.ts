@@ -61,8 +61,9 @@ try {
   const store = await openStore({ database: join(folder, 'virtdom.db'), serverId: 'bench', log: silentLog });
   const boots = await HostBoots.open({ store: store.hostBoots, clock: systemClock, log: silentLog });
   const sessions: string[] = [];
-  for (const machine of names) {
-    const boot = await boots.add({ machine, attempt: `a-${machine}`, redeemedMs: Date.now() });
+  for (const [index, machine] of names.entries()) {
+    const boot = { machine, boot: index + 1, attempt: `a-${machine}`, redeemedMs: Date.now() };
+    boots.learn(boot);
     sessions.push(agentSession({ bus, key: busKey }, boot, 'http://127.0.0.1:8080'));
   }
   const before = rssMib();

@@ -1,9 +1,10 @@
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { startAdmin } from './admin.ts';
-import { agentSession } from './agent-session.ts';
+import { agentSession, type AgentSessionParts } from './agent-session.ts';
 import { BootDesk } from './boot/boot-desk.ts';
 import type { BootObjects } from './boot/boot-facts.ts';
+import type { ProvedBoots } from './boot/proved-boots.ts';
 import { eventLog, keptEvents } from './boot/event-log.ts';
 import { formatProblem } from './boot/template-error.ts';
 import { BootServers } from './boot-servers.ts';
@@ -121,9 +122,7 @@ export async function startApp({ config, version, clock, log, onFailure }: AppPa
         sightings: unknownClients,
         guestOf: guestsOf(() => manager),
         oneShotUsed: (id) => objects.oneShotUsed(id),
-        ...(config.manager.run !== 'off' && {
-          proved: async ({ httpUrl, ...boot }) => agentSession({ bus: config.bus, key: busKey }, await boots.add(boot), httpUrl),
-        }),
+        ...(config.manager.run !== 'off' && { boots: bootsOfAgents(boots, { bus: config.bus, key: busKey }) }),
         store: store.attempts,
         secret: secretKey(join(config.stateDir, 'keys', 'boot-token.key')),
         clock,
@@ -179,6 +178,20 @@ export async function startApp({ config, version, clock, log, onFailure }: AppPa
   log.info({ subnets: subnets.current.map(({ name }) => name), addresses: servers.addresses, machines: machines.length }, 'virtdom serves');
   const running = started.move();
   return { close: () => running.disposeAsync() };
+}
+
+/** Each boot that says hello becomes known, and is told how its agent reaches the manager. */
+function bootsOfAgents(boots: HostBoots, session: AgentSessionParts): ProvedBoots {
+  return {
+    newest: (machine) => boots.newest(machine),
+    get latest() {
+      return boots.latest;
+    },
+    kept(boot, httpUrl) {
+      boots.learn(boot);
+      return agentSession(session, boot, httpUrl);
+    },
+  };
 }
 
 /** A template that fails for one machine keeps no other from booting. */

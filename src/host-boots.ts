@@ -16,6 +16,7 @@ export class HostBoots {
   readonly #parts: HostBootsParts;
   readonly #newest = new Map<string, HostBoot>();
   readonly #listeners = new Set<(boot: HostBoot) => void>();
+  #latest = 0;
   #again: Timer | undefined;
   #closed = false;
 
@@ -25,7 +26,7 @@ export class HostBoots {
 
   static async open(parts: HostBootsParts): Promise<HostBoots> {
     const boots = new HostBoots(parts);
-    for (const boot of await parts.store.load()) boots.#newest.set(boot.machine, boot);
+    for (const boot of await parts.store.load()) boots.#take(boot);
     parts.store.follow(() => void boots.#reload());
     return boots;
   }
@@ -40,11 +41,9 @@ export class HostBoots {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** A boot token was redeemed: durable when it resolves. */
-  async add(boot: Omit<HostBoot, 'boot'>): Promise<HostBoot> {
-    const added = await this.#parts.store.add(boot);
-    this.#learn(added);
-    return added;
+  /** The highest number so far, of any machine; 0 where there is none. */
+  get latest(): number {
+    return this.#latest;
   }
 
   close(): void {
@@ -53,9 +52,10 @@ export class HostBoots {
     this.#listeners.clear();
   }
 
-  #learn(boot: HostBoot): void {
+  /** A boot was proved, and is durable; nothing comes of one that is known, or older than that. */
+  learn(boot: HostBoot): void {
     if ((this.#newest.get(boot.machine)?.boot ?? 0) >= boot.boot) return;
-    this.#newest.set(boot.machine, boot);
+    this.#take(boot);
     for (const listener of this.#listeners) {
       try {
         listener(boot);
@@ -65,11 +65,16 @@ export class HostBoots {
     }
   }
 
+  #take(boot: HostBoot): void {
+    this.#newest.set(boot.machine, boot);
+    this.#latest = Math.max(this.#latest, boot.boot);
+  }
+
   /** Another server on the same database has taken a hello. */
   async #reload(): Promise<void> {
     this.#again?.cancel();
     try {
-      for (const boot of await this.#parts.store.load()) this.#learn(boot);
+      for (const boot of await this.#parts.store.load()) this.learn(boot);
     } catch (error) {
       this.#parts.log.error({ err: error }, 'boots that another server took could not be read; trying again');
       if (!this.#closed) this.#again = this.#parts.clock.after(reloadAgainMs, () => void this.#reload());

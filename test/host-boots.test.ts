@@ -15,24 +15,19 @@ class Table implements HostBootStore {
     if (this.failing) throw new Error('the database is away');
     return this.rows;
   }
-  async add(boot: Omit<HostBoot, 'boot'>): Promise<HostBoot> {
-    const added = this.rows.find(({ attempt }) => attempt === boot.attempt) ?? { ...boot, boot: this.rows.length + 1 };
-    if (!this.rows.includes(added)) this.rows.push(added);
-    return added;
-  }
   async prune(): Promise<number> {
     return 0;
   }
   follow(listener: () => void): void {
     this.#listener = listener;
   }
-  async addByAnother(boot: Omit<HostBoot, 'boot'>): Promise<void> {
-    await this.add(boot);
+  addByAnother(boot: HostBoot): void {
+    this.rows = [...this.rows.filter(({ machine }) => machine !== boot.machine), boot];
     this.#listener();
   }
 }
 
-const hello = (machine: string, attempt: string) => ({ machine, attempt, redeemedMs: 1 });
+const hello = (machine: string, boot: number): HostBoot => ({ machine, boot, attempt: `${machine}-${boot}`, redeemedMs: 1 });
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 async function open(table: Table, clock = new HeldClock(), log = new CapturedLog()) {
@@ -43,29 +38,36 @@ async function open(table: Table, clock = new HeldClock(), log = new CapturedLog
 }
 
 describe('the boots that machines have proved', () => {
-  it('are told once each, when they are durable, and the newest is known', async () => {
+  it('are told once each, and the newest is known', async () => {
     const { boots, told } = await open(new Table());
-    await boots.add(hello('post01', 'a'));
-    await boots.add(hello('post01', 'b'));
-    await boots.add(hello('post01', 'b'));
+    for (const boot of [1, 2, 2]) boots.learn(hello('post01', boot));
     expect(told).toEqual([1, 2]);
-    expect(boots.newest('post01')?.attempt).toBe('b');
+    expect(boots.newest('post01')?.attempt).toBe('post01-2');
   });
 
   it('never go back: an older one that comes late is not told', async () => {
-    const table = new Table();
-    const { boots, told } = await open(table);
-    await boots.add(hello('post01', 'a'));
-    await boots.add(hello('post01', 'b'));
-    await boots.add(hello('post01', 'a'));
+    const { boots, told } = await open(new Table());
+    for (const boot of [1, 2, 1]) boots.learn(hello('post01', boot));
     expect([told, boots.newest('post01')?.boot]).toEqual([[1, 2], 2]);
+  });
+
+  it('have a highest number over all machines, from the start', async () => {
+    const table = new Table();
+    expect((await open(table)).boots.latest).toBe(0);
+    table.rows = [hello('post01', 7), hello('post02', 3)];
+    const { boots } = await open(table);
+    expect(boots.latest).toBe(7);
+    boots.learn(hello('post02', 5));
+    expect(boots.latest).toBe(7);
+    boots.learn(hello('post02', 8));
+    expect(boots.latest).toBe(8);
   });
 
   it('that another server has taken are told as well, also where the database is away at first', async () => {
     const table = new Table();
     const { told, clock } = await open(table);
     table.failing = true;
-    await table.addByAnother(hello('post02', 'x'));
+    table.addByAnother(hello('post02', 1));
     await settled();
     expect(told).toEqual([]);
     table.failing = false;
@@ -80,7 +82,7 @@ describe('the boots that machines have proved', () => {
       throw new Error('broken');
     });
     boots.subscribe(({ boot }) => told.push(boot));
-    await boots.add(hello('post01', 'a'));
+    boots.learn(hello('post01', 1));
     expect([told, log.lines.length]).toEqual([[1, 1], 1]);
   });
 
@@ -88,7 +90,7 @@ describe('the boots that machines have proved', () => {
     const table = new Table();
     const { boots, clock } = await open(table);
     table.failing = true;
-    await table.addByAnother(hello('post02', 'x'));
+    table.addByAnother(hello('post02', 1));
     await settled();
     boots.close();
     expect(clock.pendingTimers).toBe(0);

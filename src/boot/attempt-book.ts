@@ -3,13 +3,16 @@ import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { BootStage } from '../model/boot-profile.ts';
 import type { Observation } from '../model/boot-trace.ts';
+import type { RedeemedBoot } from '../model/host-boot-store.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import { Attempt, type AttemptStart, type Trouble } from './attempt.ts';
 import { AttemptIndex } from './attempt-index.ts';
 import { lastStage, nextStage, stageIndex, stagesOfFile, usesOneShot } from './attempt-rules.ts';
-import type { AttemptStore, StageRecord } from './attempt-store.ts';
+import type { AttemptStore, Redeemed, StageRecord } from './attempt-store.ts';
 import { AttemptWriter } from './attempt-writer.ts';
 import type { BootEvent, BootListener } from './boot-event.ts';
+import type { ProvedBoots } from './proved-boots.ts';
+import { byLastWord, type Hello, helloRetryMs, judgeHello, lateReason, type Redemption } from './redemption.ts';
 import { expectedPacket, likelyCauses } from './stuck.ts';
 
 export interface AttemptBookDependencies {
@@ -17,6 +20,7 @@ export interface AttemptBookDependencies {
   readonly clock: Clock;
   readonly log: Log;
   readonly listener: BootListener;
+  readonly boots?: ProvedBoots;
   /** Signs boot tokens: 32 bytes that survive restarts. */
   readonly secret: Uint8Array;
   /** Called when the boot that was asked for once has got its kernel; more than once for one id is no harm. */
@@ -24,10 +28,6 @@ export interface AttemptBookDependencies {
 }
 
 type Of<Kind extends Observation['kind']> = Extract<Observation, { kind: Kind }>;
-type Redemption = { readonly accepted: true; readonly repeated?: true } | { readonly accepted: false; readonly reason: string };
-
-/** A hello whose answer was lost on the way is sent again within this time. */
-const helloRetryMs = 60_000;
 
 /** All boot attempts: follows each through its stages, notices those that hang, and keeps them over a restart. */
 export class AttemptBook {
@@ -43,7 +43,8 @@ export class AttemptBook {
 
   /** Brings back what the server knew before it was restarted. Waiting times begin anew: nobody was here to see packets. */
   async load(): Promise<void> {
-    for (const stored of await this.#deps.store.load()) this.index.remember(Attempt.restore(stored));
+    const restored = (await this.#deps.store.load()).map((stored) => Attempt.restore(stored));
+    for (const attempt of restored.toSorted(byLastWord)) this.index.remember(attempt);
     for (const attempt of this.index.all()) {
       if (attempt.oneShot?.used === true) this.#deps.oneShotUsed(attempt.oneShot.id);
       else this.#useOneShot(attempt);
@@ -57,11 +58,6 @@ export class AttemptBook {
     await this.#writer.idle();
   }
 
-  /** Resolves when all that is known of the attempt by then is written. */
-  saved(attempt: Attempt): Promise<void> {
-    return this.#writer.saved(attempt);
-  }
-
   /**
    * Begins the attempt of a power-on, or of a machine that waited and was assigned. The one before it has ended.
    * @param before the newest attempt of the machine or of its NIC
@@ -70,7 +66,9 @@ export class AttemptBook {
     const nowMs = this.#deps.clock.now();
     for (const older of new Set([before, this.index.newestOf(start.pins.machine.name)]))
       if (older?.goesOn === true) this.#supersede(older, start);
-    const attempt = new Attempt(attemptId(start.pins.machine.name, nowMs), { ...start, openedMs: nowMs });
+    const provedBefore = this.#deps.boots?.latest;
+    const known = { ...start, openedMs: nowMs, ...(provedBefore !== undefined && { provedBefore }) };
+    const attempt = new Attempt(attemptId(start.pins.machine.name, nowMs), known);
     this.index.remember(attempt);
     attempt.lastPacket = before !== undefined && start.stages !== undefined ? before.lastPacket : 'DHCP DISCOVER received';
     const { profile, image } = start.pins;
@@ -164,26 +162,59 @@ export class AttemptBook {
     this.#emit(attempt, { kind, protocol, reason, ...(clientAddress !== undefined && { address: clientAddress }) }, atMs);
   }
 
-  /**
-   * The hello of a running system uses its attempt's token up; a second one is refused, but for a repeat from the same
-   * address soon after: its answer was lost.
-   */
-  redeem(token: string, from: Ipv4, atMs: number): Redemption {
-    const attempt = this.index.ofToken(token);
-    if (attempt === undefined) return { accepted: false, reason: 'this boot token is of no attempt that we know' };
-    const { machine, mac } = attempt.pins;
-    if (attempt !== this.index.newestOf(machine.name) || (this.index.newestOfMac(mac)?.openedMs ?? 0) > attempt.openedMs)
-      return { accepted: false, reason: `${machine.name} was switched on again since: a newer attempt is open` };
-    const { redeemed } = attempt;
-    if (redeemed !== undefined) {
-      const { answeredMs = atMs } = attempt;
-      if (redeemed.from === from && atMs - answeredMs <= helloRetryMs) return { accepted: true, repeated: true };
-      return { accepted: false, reason: `this boot token was used already, at ${new Date(redeemed.atMs).toISOString()}` };
-    }
-    attempt.redeemed = { atMs, from };
+  /** The hello of a running system uses its attempt's token up, and ends what was opened since. Make it durable: {@link keep}. */
+  redeem(attempt: Attempt, hello: Hello): Redemption {
+    const redemption = judgeHello(attempt, hello);
+    if (redemption.kind !== 'first') return redemption;
+    const { from, atMs, since } = hello;
+    attempt.redeemed ??= { atMs, from };
+    attempt.answerDue = true;
     this.touch(attempt, 'HTTP POST /boot/v1/hello', atMs);
+    this.#goOnWith(attempt, since, from);
     this.#reach(attempt, { stage: 'hello', atMs, protocol: 'http', file: '/boot/v1/hello' });
-    return { accepted: true };
+    return redemption;
+  }
+
+  /** Makes it durable that a token was redeemed, together with the boot that it proves. Rejects where the store cannot. */
+  async keep(attempt: Attempt, boot: RedeemedBoot | undefined): Promise<Redeemed> {
+    const redeemed = await this.#writer.redeem(attempt, boot);
+    if (redeemed.kind === 'kept') attempt.isKept = true;
+    else this.#takeBack(attempt, redeemed.by.attempt);
+    return redeemed;
+  }
+
+  /** Its hello is being answered: from now on a repeat is accepted for a while, over a restart of ours however long that takes. */
+  answered(attempt: Attempt): void {
+    if (attempt.answeredMs !== undefined) return;
+    attempt.answeredMs = this.#deps.clock.now();
+    attempt.watch?.cancel();
+    attempt.watch = this.#deps.clock.after(helloRetryMs, () => {
+      attempt.answerDue = false;
+      this.#writer.save(attempt);
+    });
+  }
+
+  /** What was opened since was no power-on of this machine, which runs, as it has just proved. */
+  #goOnWith(attempt: Attempt, since: readonly Attempt[], from: Ipv4): void {
+    for (const other of since)
+      if (other.goesOn) this.#fail(other, `the machine did not begin anew: it has said hello by the boot before, ${attempt.id}`);
+    if (since.length > 0) {
+      // What the running system asked DHCP for meanwhile was taken for the newer attempt's.
+      this.index.moveTo(attempt, from);
+      this.index.bringForward(attempt);
+    }
+    if (attempt.state !== 'failed') return;
+    const reason = 'it says hello: the machine did not begin anew';
+    this.#setState(attempt, 'booting', reason);
+    this.#emit(attempt, { kind: 'resumed', reason });
+  }
+
+  /** Another server on the same database has had a hello of this machine that began later. */
+  #takeBack(attempt: Attempt, by: string): void {
+    attempt.redeemed = undefined;
+    attempt.answerDue = false;
+    attempt.stages.splice(attempt.stages.findIndex(({ stage }) => stage === 'hello') >>> 0, 1);
+    this.#fail(attempt, lateReason(attempt, by));
   }
 
   /** Ends an attempt for a reason that no packet of its own gives. */
@@ -206,10 +237,13 @@ export class AttemptBook {
       this.end(before, 'handed-over', endOfWaiting(before, state));
       return;
     }
-    const last = lastStage(before.stages);
-    const reason = `the machine began anew after ${last}`;
-    this.#setState(before, 'failed', reason);
-    this.#emit(before, { kind: 'failed', lastStage: last, lastPacket: before.lastPacket, reason });
+    this.#fail(before, `the machine began anew after ${lastStage(before.stages)}`);
+  }
+
+  #fail(attempt: Attempt, reason: string): void {
+    const { stages, lastPacket } = attempt;
+    this.#setState(attempt, 'failed', reason);
+    this.#emit(attempt, { kind: 'failed', lastStage: lastStage(stages), lastPacket, reason });
   }
 
   #reach(attempt: Attempt, record: StageRecord): void {

@@ -7,16 +7,17 @@ const attemptsPerMachine = 10;
 /** Machines with attempts: clients with made-up MACs must not fill the memory. */
 const maxMachines = 20_000;
 
-/** The attempts in memory, found by machine, MAC, address and token. The newest ten of a machine are kept. */
+/** The attempts in memory, found by machine, MAC, address and token. Ten of a machine are kept. */
 export class AttemptIndex {
   readonly #secret: Uint8Array;
-  /** By machine name, oldest first. */
+  /** By machine name; the one that began last, or said hello last, at the end. */
   readonly #byMachine = new Map<string, Attempt[]>();
   readonly #byMac = new Map<Mac, Attempt>();
   readonly #byAddress = new Map<Ipv4, Attempt>();
   /** By the hash of the token: how long a look-up takes says nothing of the token itself. */
   readonly #byToken = new Map<string, Attempt>();
   readonly #byId = new Map<string, Attempt>();
+  #turns = 0;
 
   constructor(secret: Uint8Array) {
     this.#secret = secret;
@@ -43,7 +44,7 @@ export class AttemptIndex {
     return this.#byId.get(id);
   }
 
-  /** Oldest first. */
+  /** The newest at the end. */
   historyOf(machine: string): readonly Attempt[] {
     return this.#byMachine.get(machine) ?? [];
   }
@@ -70,22 +71,42 @@ export class AttemptIndex {
   }
 
   remember(attempt: Attempt): void {
-    const { machine, mac } = attempt.pins;
+    const { machine } = attempt.pins;
     const history = this.#byMachine.get(machine.name) ?? [];
     // Put last, so that the first machine of the map is the one that was silent longest.
     this.#byMachine.delete(machine.name);
     this.#byMachine.set(machine.name, history);
-    history.push(attempt);
     this.#byId.set(attempt.id, attempt);
-    for (const nic of machine.nics) this.#byMac.set(nic.mac, attempt);
-    this.#byMac.set(mac, attempt);
-    for (const address of attempt.addresses) this.#byAddress.set(address, attempt);
     this.#byToken.set(tokenKey(this.tokenOf(attempt)), attempt);
-    while (history.length > attemptsPerMachine) this.#forget(history.shift());
+    this.#putLast(attempt, history);
+    while (history.length > attemptsPerMachine) this.#forget(history.splice(leastMissed(history), 1)[0]);
     if (this.#byMachine.size <= maxMachines) return;
     const [oldest = ''] = this.#byMachine.keys();
     for (const forgotten of this.#byMachine.get(oldest) ?? []) this.#forget(forgotten);
     this.#byMachine.delete(oldest);
+  }
+
+  /** It goes on although others have begun since: from now on it is the newest of its machine and of its NICs. */
+  bringForward(attempt: Attempt): void {
+    const history = this.#byMachine.get(attempt.pins.machine.name);
+    const place = history?.indexOf(attempt) ?? -1;
+    if (history === undefined || place < 0) return;
+    history.splice(place, 1);
+    this.#putLast(attempt, history);
+  }
+
+  /** Those that began, or said hello, after this one did; the machines that it is asked for are few. */
+  after({ turn }: Attempt, isOfMachine: (other: Attempt) => boolean): readonly Attempt[] {
+    return [...this.#byId.values()].filter((other) => other.turn > turn && isOfMachine(other));
+  }
+
+  #putLast(attempt: Attempt, history: Attempt[]): void {
+    const { machine, mac } = attempt.pins;
+    attempt.turn = ++this.#turns;
+    history.push(attempt);
+    for (const nic of machine.nics) this.#byMac.set(nic.mac, attempt);
+    this.#byMac.set(mac, attempt);
+    for (const address of attempt.addresses) this.#byAddress.set(address, attempt);
   }
 
   #forget(attempt: Attempt | undefined): void {
@@ -99,4 +120,18 @@ export class AttemptIndex {
     ] as const)
       for (const key of keys) if (map.get(key) === attempt) map.delete(key);
   }
+}
+
+/**
+ * Which one to forget: the oldest, but not one by which the machine may be running. It takes no more than DISCOVERs to open attempts, and
+ * they must not push out the one whose hello is to come.
+ */
+function leastMissed(history: readonly Attempt[]): number {
+  const lastHello = history.findLastIndex(({ redeemed }) => redeemed !== undefined);
+  const missed = (attempt: Attempt, place: number): boolean =>
+    place === history.length - 1 || place === lastHello || (place > lastHello && attempt.has('menu'));
+  return Math.max(
+    0,
+    history.findIndex((attempt, place) => !missed(attempt, place)),
+  );
 }

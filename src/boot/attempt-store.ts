@@ -1,5 +1,7 @@
 import type { BootClient } from '../model/boot-decision.ts';
 import type { BootProfile, BootStage } from '../model/boot-profile.ts';
+import type { HostBoot } from '../model/host.ts';
+import { type RedeemedBoot, saidHelloSince } from '../model/host-boot-store.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Machine } from '../model/machine.ts';
@@ -60,18 +62,30 @@ export interface StoredAttempt {
   readonly client?: BootClient;
   /** Where the loader of a machine that waited asks for its menu: it is answered with the menu of this attempt. */
   readonly polledAt?: string;
+  /** The highest number of a boot, of whichever machine, that had been proved when it began. */
+  readonly provedBefore?: number;
   readonly redeemedMs?: number;
+  /** The answer to its hello may not have arrived: the same address may say it again, however late. */
+  readonly answerDue?: true;
   /** The address that the hello came from. */
   readonly redeemedFrom?: Ipv4;
   /** The one-shot boot that it is. Saving an attempt that has used it up deletes it in the same transaction. */
   readonly oneShot?: { readonly id: string; readonly used: boolean };
 }
 
-/** Where attempts are kept. `save` replaces the attempt of the same id; calls for one id keep their order. */
+/** What came of keeping a redeemed attempt. `late`: another boot of its machine has said hello since it began, and nothing was kept. */
+export type Redeemed = { readonly kind: 'kept'; readonly boot?: HostBoot } | { readonly kind: 'late'; readonly by: HostBoot };
+
+/** Where attempts are kept. `save` and `redeem` replace the attempt of the same id; calls for one id keep their order. */
 export interface AttemptStore {
   /** The newest attempts of each machine, oldest first. */
   load(): Promise<readonly StoredAttempt[]>;
   save(attempt: StoredAttempt): Promise<void>;
+  /**
+   * Saves an attempt whose token was redeemed together with the boot that it proves: both or none, and one boot for each attempt
+   * however often it is asked for.
+   */
+  redeem(attempt: StoredAttempt, boot?: RedeemedBoot): Promise<Redeemed>;
 }
 
 export interface AttemptPage {
@@ -99,6 +113,7 @@ export interface AttemptArchive {
 /** Keeps attempts until the process ends: for tests and dry runs. */
 export class MemoryAttemptStore implements AttemptStore {
   readonly attempts = new Map<string, StoredAttempt>();
+  readonly boots: HostBoot[] = [];
 
   load(): Promise<readonly StoredAttempt[]> {
     return Promise.resolve([...this.attempts.values()]);
@@ -107,5 +122,19 @@ export class MemoryAttemptStore implements AttemptStore {
   save(attempt: StoredAttempt): Promise<void> {
     this.attempts.set(attempt.id, structuredClone(attempt));
     return Promise.resolve();
+  }
+
+  async redeem(attempt: StoredAttempt, boot?: RedeemedBoot): Promise<Redeemed> {
+    if (boot === undefined) {
+      await this.save(attempt);
+      return { kind: 'kept' };
+    }
+    const newest = this.boots.findLast(({ machine }) => machine === boot.machine);
+    if (newest !== undefined && saidHelloSince(newest, boot)) return { kind: 'late', by: newest };
+    await this.save(attempt);
+    const { openedMs: _opened, provedBefore: _before, ...known } = boot;
+    const kept = this.boots.find((each) => each.attempt === boot.attempt) ?? { ...known, boot: this.boots.length + 1 };
+    if (!this.boots.includes(kept)) this.boots.push(kept);
+    return { kind: 'kept', boot: kept };
   }
 }

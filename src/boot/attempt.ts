@@ -35,6 +35,8 @@ export interface AttemptStart {
   readonly client?: BootClient;
   readonly oneShot?: OneShot['id'];
   readonly polledAt?: string;
+  /** The highest number of a boot that had been proved by then. */
+  readonly provedBefore?: number;
   /** Of a machine that waited: what it had reached by then. */
   readonly stages?: readonly StageRecord[];
   readonly addresses?: readonly Ipv4[];
@@ -49,6 +51,7 @@ export class Attempt {
   readonly openedMs: number;
   readonly client: BootClient | undefined;
   readonly polledAt: string | undefined;
+  readonly provedBefore: number | undefined;
   readonly stages: StageRecord[];
   readonly addresses: Ipv4[];
   /** The last few: told when the boot is stuck. */
@@ -59,8 +62,14 @@ export class Attempt {
   reason: string;
   stateSinceMs: number;
   redeemed: { readonly atMs: number; readonly from?: Ipv4 } | undefined;
-  /** When its hello was answered last; nothing while that has not come to pass, since the database is away. */
+  /** Whether that is durable. */
+  isKept = false;
+  /** When its hello was first answered; nothing while that has not come to pass, or nobody knows whether it has. */
   answeredMs: number | undefined;
+  /** The answer may still be on its way, or lost. */
+  answerDue = false;
+  /** Of all attempts that are remembered, the one with the highest began last, or said hello last. */
+  turn = 0;
   oneShot: StoredAttempt['oneShot'];
   /** The client took the offer of another DHCP server: what its firmware sends next is a new beginning. */
   tookOtherOffer = false;
@@ -78,6 +87,7 @@ export class Attempt {
     this.openedMs = start.openedMs;
     this.client = start.client;
     this.polledAt = start.polledAt;
+    this.provedBefore = start.provedBefore;
     this.stages = [...(start.stages ?? [])];
     this.addresses = [...(start.addresses ?? [])];
     this.lastSeenMs = start.openedMs;
@@ -98,8 +108,11 @@ export class Attempt {
     attempt.stateSinceMs = stored.stateSinceMs ?? stored.openedMs;
     attempt.oneShot = oneShot;
     const { redeemedMs, redeemedFrom } = stored;
-    attempt.answeredMs = redeemedMs;
-    if (redeemedMs !== undefined) attempt.redeemed = { atMs: redeemedMs, ...(redeemedFrom !== undefined && { from: redeemedFrom }) };
+    if (redeemedMs === undefined) return attempt;
+    attempt.redeemed = { atMs: redeemedMs, ...(redeemedFrom !== undefined && { from: redeemedFrom }) };
+    attempt.isKept = true;
+    attempt.answerDue = stored.answerDue === true;
+    attempt.answeredMs = attempt.answerDue ? undefined : redeemedMs;
     return attempt;
   }
 
@@ -148,7 +161,9 @@ export class Attempt {
       stateSinceMs: this.stateSinceMs,
       ...(this.client !== undefined && { client: this.client }),
       ...(this.polledAt !== undefined && { polledAt: this.polledAt }),
+      ...(this.provedBefore !== undefined && { provedBefore: this.provedBefore }),
       ...(this.redeemed !== undefined && { redeemedMs: this.redeemed.atMs }),
+      ...(this.answerDue && { answerDue: true }),
       ...(this.redeemed?.from !== undefined && { redeemedFrom: this.redeemed.from }),
       ...(this.oneShot !== undefined && { oneShot: this.oneShot }),
     };

@@ -3,6 +3,7 @@ import type { Log } from '../log.ts';
 import type { BootClient, BootDecision } from '../model/boot-decision.ts';
 import type { BootFile, BootFileRequest } from '../model/boot-file.ts';
 import type { BootObserver, Observation } from '../model/boot-trace.ts';
+import type { RedeemedBoot } from '../model/host-boot-store.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import { type Mac, parseMac } from '../model/mac.ts';
 import type { Subnet } from '../model/subnet.ts';
@@ -20,6 +21,7 @@ import { Decider } from './decider.ts';
 import { assumedClient, type DecisionNow, type DecisionNowResult, profileOrigin } from './decision-now.ts';
 import type { ClientLookup } from './identify.ts';
 import { KnownClients } from './known-clients.ts';
+import type { ProvedBoots } from './proved-boots.ts';
 import { LoaderFolder } from './static-files.ts';
 import type { TemplateSet } from './template-set.ts';
 import { type TemplateCheck, TemplateShelf, type TemplateUse } from './template-shelf.ts';
@@ -50,25 +52,13 @@ export interface BootDeskDependencies {
   /** The boot that was asked for once has got its kernel: it is not to be had again, from this moment on. */
   readonly oneShotUsed?: (id: string) => void;
   readonly store: AttemptStore;
-  /** A machine has proved its boot. What it is to know is for it alone; it hears yes when this resolves. */
-  readonly proved?: (boot: ProvedBoot) => Promise<string | undefined>;
+  /** Absent where nobody wants to know which boot of a machine runs: then they are not kept. */
+  readonly boots?: ProvedBoots;
   /** Signs boot tokens: 32 bytes that survive restarts. */
   readonly secret: Uint8Array;
   readonly clock: Clock;
   readonly log: Log;
   readonly listener: BootListener;
-}
-
-/** A boot whose token was redeemed: which machine runs, and that no boot of it from before does. */
-export interface ProvedBoot {
-  readonly machine: string;
-  readonly attempt: string;
-  readonly address: Ipv4;
-  /** The NIC that it booted by. */
-  readonly mac: Mac;
-  readonly redeemedMs: number;
-  /** Our boot HTTP server as the machine reaches it. */
-  readonly httpUrl: string;
 }
 
 export type HelloResult =
@@ -198,37 +188,34 @@ export class BootDesk implements BootObserver {
     const atMs = this.#deps.clock.now();
     const { token, clientAddress } = request;
     const attempt = this.#attempts.ofToken(token);
-    const identity = attempt === undefined ? undefined : this.#known.identify(clientAddress, this.#known.ownerOf(attempt));
-    const result =
-      identity?.kind === 'conflict'
-        ? ({ accepted: false, reason: `this boot token is another machine's: ${identity.reason}` } as const)
-        : this.#facts.isLocal(clientAddress)
-          ? this.#book.redeem(token, clientAddress, atMs)
-          : ({ accepted: false, reason: `${clientAddress} is on no subnet that machines boot on` } as const);
-    if (!result.accepted) this.#book.onIgnored(attempt, { kind: 'ignored', atMs, protocol: 'http', clientAddress, reason: result.reason });
-    // The machine hears yes only when no restart of ours can make the token good again.
-    else if (attempt !== undefined) {
-      await this.#book.saved(attempt);
-      const boot = this.#provedBoot(attempt, clientAddress, atMs);
-      const session = boot === undefined ? undefined : await this.#deps.proved?.(boot);
-      attempt.answeredMs ??= this.#deps.clock.now();
-      return { accepted: true, ...(session !== undefined && { session }) };
-    }
-    return result.accepted ? { accepted: true } : result;
+    const refuse = (reason: string): HelloResult => {
+      this.#book.onIgnored(attempt, { kind: 'ignored', atMs, protocol: 'http', clientAddress, reason });
+      return { accepted: false, reason };
+    };
+    const owner = attempt && this.#known.ownerOf(attempt);
+    const identity = owner && this.#known.identify(clientAddress, owner);
+    if (identity?.kind === 'conflict') return refuse(`this boot token is another machine's: ${identity.reason}`);
+    if (!this.#facts.isLocal(clientAddress)) return refuse(`${clientAddress} is on no subnet that machines boot on`);
+    if (attempt === undefined || owner === undefined) return refuse('this boot token is of no attempt that we know');
+    const { name } = owner.machine;
+    const isOfMachine = (other: Attempt): boolean => other.pins.mac === owner.mac || this.#known.ownerOf(other).machine.name === name;
+    const since = this.#attempts.after(attempt, isOfMachine);
+    const redemption = this.#book.redeem(attempt, { from: clientAddress, atMs, since, newest: this.#deps.boots?.newest(name) });
+    if (redemption.kind === 'refused') return refuse(redemption.reason);
+    // The machine hears yes only when no restart of ours can make the token good again, and its boot is kept.
+    const kept = await this.#book.keep(attempt, this.#redeemedBoot(attempt, name, { address: clientAddress, redeemedMs: atMs }));
+    if (kept.kind === 'late') return refuse(attempt.reason);
+    const session = kept.boot === undefined ? undefined : this.#deps.boots?.kept(kept.boot, this.#facts.httpUrl(attempt.pins.subnet));
+    this.#book.answered(attempt);
+    return { accepted: true, ...(session !== undefined && { session }) };
   }
 
   /** Of the machine that it is by now; nobody's, where the client is still unknown: made-up MACs make no hosts. */
-  #provedBoot(attempt: Attempt, address: Ipv4, atMs: number): ProvedBoot | undefined {
-    const machine = this.#known.ownerOf(attempt).machine.name;
-    if (this.#facts.machineByName(machine) === undefined) return undefined;
-    return {
-      machine,
-      attempt: attempt.id,
-      address,
-      mac: attempt.pins.mac,
-      redeemedMs: atMs,
-      httpUrl: this.#facts.httpUrl(attempt.pins.subnet),
-    };
+  #redeemedBoot(attempt: Attempt, machine: string, hello: Pick<RedeemedBoot, 'address' | 'redeemedMs'>): RedeemedBoot | undefined {
+    const { id, openedMs, provedBefore, pins } = attempt;
+    if (this.#deps.boots === undefined || this.#facts.machineByName(machine) === undefined) return undefined;
+    const known = { machine, attempt: id, mac: pins.mac, openedMs, ...hello };
+    return provedBefore === undefined ? known : { ...known, provedBefore };
   }
 
   observe(observation: Observation): void {
@@ -299,7 +286,7 @@ export class BootDesk implements BootObserver {
     return this.#tree.preview(machineName, wanted, templates);
   }
 
-  /** The attempts of a machine that are remembered, oldest first. */
+  /** The attempts of a machine that are remembered, the newest at the end. */
   attemptsOf(machineName: string): readonly StoredAttempt[] {
     return this.#attempts.historyOf(machineName).map((attempt) => attempt.toStored());
   }
@@ -357,7 +344,7 @@ export class BootDesk implements BootObserver {
     const machine = this.#facts.machineByName(machineName);
     if (machine === undefined) return this.#attempts.newestOf(machineName);
     const ofNics = machine.nics.map(({ mac }) => this.#known.attemptFor({ machine, mac }));
-    return ofNics.reduce((newest, each) => ((each?.openedMs ?? 0) > (newest?.openedMs ?? 0) ? each : newest), ofNics[0]);
+    return ofNics.reduce((newest, each) => ((each?.turn ?? 0) > (newest?.turn ?? 0) ? each : newest), ofNics[0]);
   }
 
   #admitsStranger(nowMs: number): boolean {

@@ -88,7 +88,7 @@ export class KnownClients {
     const ofMachine = this.#attempts.newestOf(machine.name);
     const ofMac = this.#attempts.newestOfMac(mac);
     if (ofMachine === undefined || ofMac === undefined) return ofMachine ?? ofMac;
-    return ofMac.openedMs > ofMachine.openedMs ? ofMac : ofMachine;
+    return ofMac.turn > ofMachine.turn ? ofMac : ofMachine;
   }
 
   #paths(): PathPatterns {

@@ -65,7 +65,11 @@ export function storeAreas({ writer, reader, followers }: AreaParts): StoreAreas
       commit: async (leases) => (await write.leases.commit(leases)).standing,
       follow: (written, lost) => followers.set('leases', { heard: (leases) => written(leases as readonly Lease[]), missed: lost }),
     },
-    attempts: { load: look.attempts.load, save: async (attempt) => void (await write.attempts.save(attempt)) },
+    attempts: {
+      load: look.attempts.load,
+      save: async (attempt) => void (await write.attempts.save(attempt)),
+      redeem: write.attempts.redeem,
+    },
     archive: { ...look.archive, ...read.archive, prune: prune('archive') },
     objects: {
       ...look.objects,
@@ -102,7 +106,6 @@ export function storeAreas({ writer, reader, followers }: AreaParts): StoreAreas
     },
     hostBoots: {
       ...look.hostBoots,
-      ...write.hostBoots,
       prune: prune('hostBoots'),
       follow: (listener) => followers.set('hostBoots', { heard: listener, missed: listener }),
     },

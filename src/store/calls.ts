@@ -23,7 +23,7 @@ import { appendAudit, expiredAudit, pageAudit, removeAudit } from './audit-table
 import type { Notice } from './change-feed.ts';
 import { pageEvents } from './event-page.ts';
 import { appendEvents, eventBounds, expiredEvents, removeEvents } from './event-table.ts';
-import { addHostBoot, expiredHostBoots, readHostBoots, removeHostBoots } from './host-boot-table.ts';
+import { expiredHostBoots, readHostBoots, redeemAttempt, removeHostBoots } from './host-boot-table.ts';
 import { beginAnswer, expiredAnswers, finishAnswer, forgetAnswer, removeAnswers } from './idempotency-table.ts';
 import { readLeases, writeLeases } from './lease-table.ts';
 import { commitManagerRecords, expiredCommands, readManagerRecords, removeCommands } from './manager-table.ts';
@@ -67,7 +67,7 @@ export const reads = {
 /** Each in a transaction that it may share with others, durable before it resolves; an error undoes it alone. */
 export const writes = {
   leases: { commit: writeLeases },
-  attempts: { save: writeAttempt },
+  attempts: { save: writeAttempt, redeem: redeemAttempt },
   objects: { commit: commitObjects, saveOneShot, deleteOneShot },
   unknownClients: { save: saveUnknownClients, delete: deleteUnknownClients },
   templates: { commit: commitTemplate },
@@ -77,7 +77,6 @@ export const writes = {
   tasks: { save: saveTask },
   idempotency: { begin: beginAnswer, finish: finishAnswer, forget: forgetAnswer },
   manager: { commit: commitManagerRecords },
-  hostBoots: { add: addHostBoot },
 } satisfies Calls;
 
 /** Deletions of what is old, a bite at a time: `expired` looks for at most so many keys where reads are, `remove` deletes these. */
@@ -102,7 +101,13 @@ export interface Prune {
 export const notices = {
   leases: { commit: ({ written }) => written.map((payload) => ({ area: 'leases', payload })) },
   // Whether it used up a one-shot boot.
-  attempts: { save: objectsChanged },
+  attempts: {
+    save: objectsChanged,
+    redeem: (redeemed) => [
+      ...objectsChanged(redeemed.oneShotUsed === true),
+      ...(redeemed.kind === 'kept' && redeemed.boot !== undefined ? [{ area: 'hostBoots', payload: null }] : []),
+    ],
+  },
   objects: {
     commit: ({ kind }) => objectsChanged(kind === 'done'),
     saveOneShot: () => objectsChanged(true),
@@ -110,7 +115,6 @@ export const notices = {
   },
   templates: { commit: ({ kind }) => (kind === 'done' ? [{ area: 'templates', payload: null }] : []) },
   manager: { commit: ({ kind }) => (kind === 'done' ? [{ area: 'manager', payload: null }] : []) },
-  hostBoots: { add: () => [{ area: 'hostBoots', payload: null }] },
   events: { append: (events) => events.slice(-1).map(({ id }) => ({ area: 'events', payload: id })) },
 } satisfies Notices<typeof writes>;
 

@@ -1,5 +1,8 @@
 import type { Kysely } from 'kysely';
+import type { Redeemed, StoredAttempt } from '../boot/attempt-store.ts';
 import type { HostBoot } from '../model/host.ts';
+import { type RedeemedBoot, saidHelloSince } from '../model/host-boot-store.ts';
+import { writeAttempt } from './attempt-table.ts';
 import { takeNumbers } from './numbering-table.ts';
 import type { HostBootRow, Tables } from './tables.ts';
 
@@ -19,17 +22,34 @@ export async function readHostBoots(database: Kysely<Tables>): Promise<HostBoot[
   return rows.map(hostBootOf);
 }
 
-/** With the next number; of an attempt that was added before, the boot that it was then. */
-export async function addHostBoot(
+/**
+ * Writes the attempt with the boot that it proves, which has the next number, or the one that this attempt was given before. Nothing
+ * is written where another boot of the machine has said hello since the attempt began.
+ */
+export async function redeemAttempt(
   database: Kysely<Tables>,
-  { machine, attempt, address, mac, redeemedMs }: Omit<HostBoot, 'boot'>,
-): Promise<HostBoot> {
+  attempt: StoredAttempt,
+  redeemed?: RedeemedBoot,
+): Promise<Redeemed & { readonly oneShotUsed?: boolean }> {
+  if (redeemed === undefined) return { kind: 'kept', oneShotUsed: await writeAttempt(database, attempt) };
+  const { machine, address, mac, redeemedMs } = redeemed;
+  // From here on to the end no other server can add one.
   const boot = await takeNumbers(database, 'host-boot', 1);
-  const known = await database.selectFrom('host_boot').selectAll().where('attempt', '=', attempt).executeTakeFirst();
-  if (known !== undefined) return hostBootOf(known);
-  const row: HostBootRow = { boot, machine, attempt, address: address ?? null, mac: mac ?? null, redeemed_ms: redeemedMs };
+  const ofMachine = await database
+    .selectFrom('host_boot')
+    .selectAll()
+    .where('machine', '=', machine)
+    .orderBy('boot', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  const newest = ofMachine && hostBootOf(ofMachine);
+  if (newest !== undefined && saidHelloSince(newest, redeemed)) return { kind: 'late', by: newest };
+  const oneShotUsed = await writeAttempt(database, attempt);
+  const known = await database.selectFrom('host_boot').selectAll().where('attempt', '=', attempt.id).executeTakeFirst();
+  if (known !== undefined) return { kind: 'kept', boot: hostBootOf(known), oneShotUsed };
+  const row: HostBootRow = { boot, machine, attempt: attempt.id, address: address ?? null, mac: mac ?? null, redeemed_ms: redeemedMs };
   await database.insertInto('host_boot').values(row).execute();
-  return hostBootOf(row);
+  return { kind: 'kept', boot: hostBootOf(row), oneShotUsed };
 }
 
 /** All but the newest of each machine. */

@@ -73,20 +73,21 @@ describe('objects that are changed while machines boot', () => {
     expect(rig.desk.stateOf('post09')?.state).toBe('up');
   });
 
-  it('leave the token of a boot that began under no name without effect once the machine booted anew (rule 7)', async () => {
+  it('leave the token of a boot that began under no name without effect once the machine booted anew and said hello (rule 7)', async () => {
     const open = { ...subnet, unknown: { kind: 'profile' as const, profile: 'dom0' } };
     put({ subnets: [open] });
     rig.lease({ ...rom, mac: strangeMac }, '192.168.0.100', open);
     rig.fetch('pxegrub', { clientAddress: '192.168.0.100' });
-    const token = /virtdom\.token=([\w-]+)/.exec(await rig.text('/grub/menu.lst', '192.168.0.100'))?.[1] ?? '';
+    const tokenNow = async (): Promise<string> =>
+      /virtdom\.token=([\w-]+)/.exec(await rig.text('/grub/menu.lst', '192.168.0.100'))?.[1] ?? '';
+    const token = await tokenNow();
     put({ machines: [{ ...post02, name: 'post09', nics: [{ mac: strangeMac }] }] });
     expect(await rig.text(`/by-token/${token}/grub/menu.lst`, '192.168.0.100')).toContain(token);
     rig.clock.advance(1000);
     rig.lease({ ...rom, mac: strangeMac }, '192.168.0.100', open);
-    expect(await rig.desk.hello({ token, clientAddress: '192.168.0.100', body: '' })).toMatchObject({
-      accepted: false,
-      reason: expect.stringContaining('a newer attempt is open'),
-    });
+    const hello = (of: string) => rig.desk.hello({ token: of, clientAddress: '192.168.0.100', body: '' });
+    expect(await hello(await tokenNow())).toEqual({ accepted: true });
+    expect(await hello(token)).toMatchObject({ accepted: false, reason: expect.stringContaining('has said hello since') });
   });
 
   it('swap the NIC of one machine for that of another without mixing their boots', () => {
@@ -102,6 +103,25 @@ describe('objects that are changed while machines boot', () => {
     expect(rig.lease()).toMatchObject({ machine: { name: 'post02' } });
     expect(rig.desk.stateOf('post02')).toMatchObject({ state: 'booting' });
     expect(rig.desk.attemptsOf('post01').map(({ state }) => state)).toEqual(['failed']);
+  });
+
+  it('give the NIC of one machine to another: its hello is that of the other, and in the way of no boot of the first', async () => {
+    rig.boot();
+    const ofFirst = await rig.token();
+    const newNic = '52:54:00:00:00:0c';
+    put({
+      machines: [
+        { ...post01, nics: [{ mac: newNic }] },
+        { ...post02, nics: [{ mac }] },
+      ],
+    });
+    rig.lease({ ...rom, mac: newNic }, '192.168.0.12');
+    const ofSecond = /virtdom\.token=([\w-]+)/.exec(await rig.text('/grub/post01.conf', '192.168.0.12'))?.[1] ?? '';
+    const hello = (token: string, clientAddress: string) => rig.desk.hello({ token, clientAddress, body: '' });
+    expect(await hello(ofFirst, address)).toEqual({ accepted: true });
+    expect(rig.desk.stateOf('post01')?.state).toBe('booting');
+    expect(await hello(ofSecond, '192.168.0.12')).toEqual({ accepted: true });
+    expect([rig.desk.stateOf('post01')?.state, rig.desk.stateOf('post02')?.state]).toEqual(['up', 'up']);
   });
 
   it('say that a machine is ignored, whatever its profile', () => {

@@ -1,10 +1,11 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { MemoryAttemptStore } from '../../src/boot/attempt-store.ts';
-import { BootDesk, type ProvedBoot } from '../../src/boot/boot-desk.ts';
+import { type AttemptStore, MemoryAttemptStore } from '../../src/boot/attempt-store.ts';
+import { BootDesk } from '../../src/boot/boot-desk.ts';
 import type { BootEvent } from '../../src/boot/boot-event.ts';
 import type { BootObjects } from '../../src/boot/boot-facts.ts';
+import type { ProvedBoots } from '../../src/boot/proved-boots.ts';
 import { TemplateSet } from '../../src/boot/template-set.ts';
 import { TemplatesError } from '../../src/boot/template-error.ts';
 import { HeldClock } from '../../src/clock.ts';
@@ -75,6 +76,9 @@ export class Rig {
   readonly clock = new HeldClock();
   readonly log = new CapturedLog();
   readonly store = new MemoryAttemptStore();
+  /** In place of that one, where a test wants a database. */
+  attemptStore: AttemptStore | undefined;
+  provedBoots: ProvedBoots | undefined;
   readonly events: BootEvent[] = [];
   readonly leases = new Map<string, string>();
   readonly neighbours = new Map<string, string>();
@@ -84,7 +88,8 @@ export class Rig {
   readonly loadersDir = join(this.folder, 'loaders');
   objects: BootObjects = { subnets: [subnet], profiles: [dom0], machines: [post01, post02], oneShots: new Map() };
   readonly seen: string[] = [];
-  proved: (boot: ProvedBoot) => Promise<string | undefined> = () => Promise.resolve(undefined);
+  /** Where a manager runs. */
+  hasManager = false;
   readonly usedOneShots: string[] = [];
   templatesDir = shippedTemplates;
   #desk: BootDesk | undefined;
@@ -128,14 +133,25 @@ export class Rig {
         addressed: (of, to) => void this.seen.push(`${of} has ${to}`),
       },
       oneShotUsed: (id) => void this.usedOneShots.push(id),
-      proved: (boot) => this.proved(boot),
-      store: this.store,
+      ...(this.hasManager && { boots: this.provedBoots ?? this.#provedBoots() }),
+      store: this.attemptStore ?? this.store,
       secret: Buffer.alloc(32, 7),
       clock: this.clock,
       log: this.log,
       listener: (event) => void this.events.push(event),
     });
     return this;
+  }
+
+  #provedBoots(): ProvedBoots {
+    const { boots } = this.store;
+    return {
+      newest: (of) => boots.findLast(({ machine }) => machine === of),
+      get latest() {
+        return boots.length;
+      },
+      kept: ({ machine, boot }, httpUrl) => `${machine}/${boot} at ${httpUrl}`,
+    };
   }
 
   /** As they stand in the folder now. */

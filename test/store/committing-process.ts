@@ -1,9 +1,10 @@
+import type { StoredAttempt } from '../../src/boot/attempt-store.ts';
 import { silentLog } from '../../src/log.ts';
 import { openStore } from '../../src/store/store.ts';
 
 /**
  * Writes as fast as it can, many at a time, and prints what it has written once that has resolved. Ends by being killed.
- * Each object is two machines with one note, of which there must never be half.
+ * Each object is two machines with one note, each boot an attempt that was redeemed and what it proves, of which there must never be half.
  */
 const [, , database = '', round = ''] = process.argv;
 const store = await openStore({ database, serverId: `round${round}`, log: silentLog });
@@ -43,9 +44,29 @@ async function commitObjects(): Promise<never> {
   }
 }
 
+async function redeemBoots(): Promise<never> {
+  for (;;) {
+    const machine = `h${round}-${next++}`;
+    const known = {
+      id: machine,
+      machine: { name: machine },
+      mac: machine,
+      profile: { name: 'dom0' },
+      state: 'up',
+      openedMs: 1,
+      lastSeenMs: 1,
+    };
+    await store.attempts.save({ ...known, state: 'booting' } as unknown as StoredAttempt);
+    const redeemed = { ...known, redeemedMs: 2 } as unknown as StoredAttempt;
+    await store.attempts.redeem(redeemed, { machine, attempt: machine, openedMs: 1, redeemedMs: 2 });
+    acknowledge('boot', machine);
+  }
+}
+
 // They end where the database was killed before us.
 await Promise.allSettled([
   ...Array.from({ length: 20 }, commitLeases),
   ...Array.from({ length: 4 }, appendEvents),
   ...Array.from({ length: 4 }, commitObjects),
+  ...Array.from({ length: 4 }, redeemBoots),
 ]);

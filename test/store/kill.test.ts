@@ -10,7 +10,7 @@ import { openStore } from '../../src/store/store.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import { PostgresServer } from '../contract/postgres-server.ts';
 
-const kinds = ['lease', 'event', 'object'];
+const kinds = ['lease', 'event', 'object', 'boot'];
 
 describe('after a kill -9 in the middle of writing', { timeout: 60_000 }, () => {
   let folder: string;
@@ -86,6 +86,11 @@ async function contentsOf(store: Store): Promise<{ complete: Set<string>; halves
   for (const pair of new Set(objects.map(({ name }) => name.slice(0, -1)))) {
     if (names.has(`${pair}a`) && names.has(`${pair}b`)) complete.add(`object ${pair}`);
     else halves.push(`object ${pair}`);
+  }
+  const boots = new Set((await store.hostBoots.load()).map(({ attempt }) => attempt));
+  for (const { id, redeemedMs } of await store.attempts.load()) {
+    if ((redeemedMs !== undefined) !== boots.has(id)) halves.push(`boot ${id}`);
+    else if (redeemedMs !== undefined) complete.add(`boot ${id}`);
   }
   return { complete, halves };
 }
