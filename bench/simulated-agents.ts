@@ -90,7 +90,7 @@ class SimulatedAgent {
       .slice(0, bytes);
     const values =
       value.match(/.{1,50000}/g)?.map((piece, n) => ({ name: `bulk_${n}`, type: 'string' as const, value: piece, age: 0 })) ?? [];
-    this.#say({ v: 1, kind: 'PROPVAL', id: randomUUID(), values });
+    this.#say({ v: 1, kind: 'PROPVAL', id: randomUUID(), boot: this.#session.boot, values });
   }
 
   close(): Promise<void> {

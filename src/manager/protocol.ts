@@ -160,14 +160,18 @@ const value = Type.Object({
   value: Type.Unknown(),
   /** Seconds ago. */ age: Type.Number(),
 });
-export const propVal = message('PROPVAL', { reply: Type.Optional(id), values: Type.Array(value, { maxItems: 256 }) });
+/** Of the machine that says it: an older box may go on speaking by its name. */
+const ofBoot = { boot: whole };
+export const propVal = message('PROPVAL', { ...ofBoot, reply: Type.Optional(id), values: Type.Array(value, { maxItems: 256 }) });
 export const propList = message('PROPLIST', {
+  ...ofBoot,
   reply: Type.Optional(id),
   properties: Type.Array(Type.Object({ name: propertyName, type: text(16), ticks: Type.Number(), command: text(64), origin: text(256) }), {
     maxItems: 1024,
   }),
 });
 export const propErr = message('PROPERR', {
+  ...ofBoot,
   reply: Type.Optional(id),
   name: Type.Optional(propertyName),
   code: text(32),

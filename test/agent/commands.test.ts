@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../src/agent/parts.ts';
-import { FakeDom0, createArgs, kernel, settle, uuid } from './fake-dom0.ts';
+import { FakeDom0, boot, createArgs, kernel, settle, uuid } from './fake-dom0.ts';
 
 async function ruled(): Promise<FakeDom0> {
   const dom0 = await FakeDom0.start();
@@ -538,6 +538,12 @@ describe('properties', () => {
     expect(dom0.heard.at(-1)).toMatchObject({ kind: 'PROPVAL', reply: 'f', values: [{ name: 'ram_free', value: 42, age: 0 }] });
     await dom0.send({ kind: 'FETCHPROP', id: 'e', names: ['nothing'] });
     expect(dom0.heard.at(-1)).toMatchObject({ kind: 'PROPERR', reply: 'e', name: 'nothing', code: 'unknown' });
+    const said = dom0.heard.filter(({ kind }) => kind.startsWith('PROP'));
+    expect(said.map((message) => [message.kind, 'boot' in message && message.boot])).toEqual([
+      ['PROPLIST', boot],
+      ['PROPVAL', boot],
+      ['PROPERR', boot],
+    ]);
   });
 
   it('that are extracted by their own ticks are said unasked, in messages that fit', async () => {

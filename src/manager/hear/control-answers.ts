@@ -3,7 +3,7 @@ import { hearDefined } from '../decide/role-properties.ts';
 import type { Draft } from '../draft.ts';
 import { maxDomains } from '../protocol.ts';
 import type { AgentMessageOf } from '../protocol.ts';
-import type { DomainsSeen, HostEntry } from '../state.ts';
+import type { DomainsSeen, HostEntry, KeptHost } from '../state.ts';
 
 /** Whether the message changes what is known, so that it is worth deciding anew at once. */
 export type Heard = 'news' | 'nothing-new';
@@ -17,21 +17,18 @@ interface Arrival {
   readonly beatMs?: number;
 }
 
+/** Why what it says is not of the host as it is now: an older box may go on speaking by its name. */
+export function otherBoot({ boot }: Pick<KeptHost, 'boot'>, said: number): string | undefined {
+  return said === boot ? undefined : `it speaks as of boot ${said}, and the newest that said hello is ${boot ?? 'none'}`;
+}
+
 /** An agent's account of itself: the answer to a session or a beat, or unasked when its domains changed. */
 export function hearControlVal(draft: Draft, entry: HostEntry, message: AgentMessageOf<'CONTROLVAL'>, arrival: Arrival): Heard {
   const { kept } = entry;
   const host = kept.name;
-  if (message.boot !== kept.boot) {
-    draft.tellOnce(
-      `boot ${host}`,
-      60_000,
-      'agent.refused',
-      'warning',
-      {
-        reason: `it speaks as of boot ${message.boot}, and the newest that said hello is ${kept.boot ?? 'none'}; ignored`,
-      },
-      host,
-    );
+  const other = otherBoot(kept, message.boot);
+  if (other !== undefined) {
+    draft.tellOnce(`boot ${host}`, 60_000, 'agent.refused', 'warning', { reason: `${other}; ignored` }, host);
     return 'nothing-new';
   }
   if (message.session > kept.session + mostAhead) return refuseSession(draft, host, message.session);

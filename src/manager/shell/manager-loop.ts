@@ -3,6 +3,7 @@ import type { NewEvent } from '../../events/event-store.ts';
 import type { Log } from '../../log.ts';
 import { endCommand } from '../decide/commands.ts';
 import { Draft } from '../draft.ts';
+import { otherBoot } from '../hear/control-answers.ts';
 import type { Input } from '../hear/input.ts';
 import type { ManagerStatus } from '../manager-control.ts';
 import type { PropertyMessage } from '../properties/property-book.ts';
@@ -180,6 +181,8 @@ export class ManagerLoop {
   #hearProperties(host: string, message: PropertyMessage): void {
     const entry = this.state.hosts.get(host);
     if (entry?.link.agreed !== true || entry.kept.boot !== this.#surroundings.boots.newest(host)?.boot) return;
+    const other = otherBoot(entry.kept, message.boot);
+    if (other !== undefined) return this.take({ kind: 'refused', host, reason: other, flood: false });
     const { events, ask } = this.#reflexes.hear(host, message);
     for (const event of events) this.#tell(event);
     if (ask.length > 0)

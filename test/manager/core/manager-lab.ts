@@ -142,7 +142,7 @@ export class Lab {
   }
 
   say(message: object, machine = 'post01'): Promise<void> {
-    return this.publish(topics.fromAgent(machine), { v: 1, id: 'm1', ...message });
+    return this.publish(topics.fromAgent(machine), { v: 1, id: 'm1', boot: this.#bootOf(machine).boot, ...message });
   }
 
   async publish(topic: string, message: object): Promise<void> {

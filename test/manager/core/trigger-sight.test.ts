@@ -100,4 +100,43 @@ describe('what a machine said of itself', () => {
     await lab.wait(2000);
     expect(manager.hosts()[0]?.role).toBe('big');
   });
+
+  it('counts only where it is of the boot that said hello last: an older box by its name is told of, once a minute, and changes nothing', async () => {
+    const lab = new Lab();
+    const manager = await lab.manager('server1', setup);
+    lab.boot('post01');
+    await lab.join();
+    await lab.say(ram(512));
+    await lab.rest();
+    const asked = manager.query('post01', ['ram']);
+    await lab.rest();
+    const question = lab.heard.find(({ kind }) => kind === 'FETCHPROP');
+    for (const boot of [1, 3]) {
+      await lab.say({ ...ram(64), reply: question?.id, boot });
+      await lab.say({ kind: 'PROPERR', name: 'ram', code: 'failed', reason: 'no', boot });
+      await lab.say({ kind: 'PROPLIST', properties: [], boot });
+    }
+    await lab.rest();
+    await lab.say({ ...ram(256), reply: question?.id });
+    expect(await asked).toMatchObject({ kind: 'done', result: [{ value: 256, history: [{ value: 512 }, { value: 256 }] }] });
+    expect([manager.properties('post01')[0]?.problem, lab.told('agent.property')]).toEqual([undefined, []]);
+    expect(lab.told('agent.refused')).toMatchObject([
+      {
+        machine: 'post01',
+        detail: { reason: expect.stringContaining('it speaks as of boot 1, and the newest that said hello is 2') as string },
+      },
+    ]);
+  });
+
+  it('is no message where it does not say of which boot it is', async () => {
+    const lab = new Lab();
+    const manager = await lab.manager('server1', setup);
+    await lab.join();
+    await lab.say({ ...ram(64), boot: undefined });
+    await lab.rest();
+    expect(manager.properties('post01')).toEqual([]);
+    expect(lab.told('agent.refused')).toMatchObject([
+      { detail: { reason: expect.stringContaining('a PROPVAL of another shape') as string } },
+    ]);
+  });
 });

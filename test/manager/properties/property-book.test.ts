@@ -8,21 +8,21 @@ const atMs = Date.UTC(2026, 0, 1);
 let number = 0;
 
 function said(name: string, value: unknown, type: PropertyType = 'int', age = 0): PropertyMessage {
-  return { v: 1, kind: 'PROPVAL', id: `m${number++}`, values: [{ name, type, value, age }] };
+  return { v: 1, kind: 'PROPVAL', id: `m${number++}`, boot: 1, values: [{ name, type, value, age }] };
 }
 
 function failed(name: string, reason: string): AgentMessageOf<'PROPERR'> {
-  return { v: 1, kind: 'PROPERR', id: `m${number++}`, name, code: 'timeout', reason };
+  return { v: 1, kind: 'PROPERR', id: `m${number++}`, boot: 1, name, code: 'timeout', reason };
 }
 
 function listed(...names: readonly string[]): PropertyMessage {
   const properties = names.map((name) => ({ name, type: 'int', ticks: 60, command: 'exec', origin: 'x.ini' }));
-  return { v: 1, kind: 'PROPLIST', id: `m${number++}`, properties };
+  return { v: 1, kind: 'PROPLIST', id: `m${number++}`, boot: 1, properties };
 }
 
 function flood(): PropertyMessage {
   const values = Array.from({ length: 256 }, (_, index) => ({ name: `p${index}`, type: 'int' as const, value: 1, age: 0 }));
-  return { v: 1, kind: 'PROPVAL', id: `m${number++}`, values };
+  return { v: 1, kind: 'PROPVAL', id: `m${number++}`, boot: 1, values };
 }
 
 describe('the book of properties', () => {
@@ -185,7 +185,7 @@ describe('the book of properties', () => {
   it('keeps what agents say they extract, and forgets machines that are no more', () => {
     const book = new PropertyBook();
     const properties = [{ name: 'load', type: 'float', ticks: 30, command: 'load', origin: '10-machine.yaml:2' }];
-    book.hear('post01', { v: 1, kind: 'PROPLIST', id: 'l', properties }, atMs);
+    book.hear('post01', { v: 1, kind: 'PROPLIST', id: 'l', boot: 1, properties }, atMs);
     expect(book.definitionsOf('post01')).toEqual(properties);
     book.keepOnly(new Set(['post02']));
     expect(book.definitionsOf('post01')).toEqual([]);
