@@ -1,7 +1,8 @@
 import type { Bus } from '../bus/bus.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
-import type { AgentCommandArgs, ExecErrCode, PropertyType } from '../manager/protocol.ts';
+import type { AgentCommandArgs, ExecErrCode } from '../manager/protocol.ts';
+import type { PropertyType } from '../model/property-definition.ts';
 
 /**
  * All that the agent sees and touches. It reads no clock, starts no process and opens no file but through these, so that the agent

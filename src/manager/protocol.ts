@@ -2,8 +2,6 @@ import { Type } from 'typebox';
 import type { Static, TProperties, TSchema } from 'typebox';
 import { propertyTypes } from '../model/property-definition.ts';
 
-export type { PropertyType } from '../model/property-definition.ts';
-
 /**
  * The messages between manager and agents: JSON, one object a message, over MQTT topics. The names of the kinds are those of the
  * first virtdom of 2008. Unknown fields are ignored, unknown kinds and versions are refused with PROPERR, EXECERR or CONTROLERR.

@@ -306,6 +306,9 @@ describe('the example of a farm', () => {
     const { documents: all } = readObjectsText(documents(...lab), 'lab.yaml');
     const triggers = all.flatMap((document) => (document.kind === 'Trigger' ? (parseDocument('Trigger', document).object ?? []) : []));
     expect(triggers.map((each) => checkExpression({ kind: 'trigger', trigger: each }))).toEqual([[], []]);
+    const roles = all.flatMap((document) => (document.kind === 'Role' ? (parseDocument('Role', document).object ?? []) : []));
+    const properties = roles.flatMap((each) => each.properties);
+    expect(properties.map((property) => checkExpression({ kind: 'property', property }))).toEqual([[]]);
   });
 });
 

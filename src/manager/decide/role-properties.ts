@@ -1,6 +1,7 @@
 import type { RoleProperty } from '../../model/property-definition.ts';
 import type { Draft } from '../draft.ts';
 import type { HostEntry, KeptHost } from '../state.ts';
+import { answers } from './commands.ts';
 
 const repeatMs = 30_000;
 
@@ -20,11 +21,12 @@ export function tendRoleProperties(draft: Draft): void {
   for (const [name, entry] of draft.hosts) if (entry.link.agreed) draft.guarded(`host ${name}`, () => tell(draft, entry));
 }
 
-function tell(draft: Draft, { kept, link }: HostEntry): void {
+function tell(draft: Draft, entry: HostEntry): void {
+  const { kept, link } = entry;
   const wanted = propertiesOf(draft, kept);
   const { properties: told } = link;
   const { monoMs } = draft.now;
-  const isUnheard = told?.unheard !== undefined && monoMs - told.unheard.atMs >= repeatMs;
+  const isUnheard = told?.unheard !== undefined && monoMs - told.unheard.atMs >= repeatMs && answers(draft, entry);
   if (told?.of === wanted && !isUnheard) return;
   const text = JSON.stringify(wanted);
   // Written anew as it was.
