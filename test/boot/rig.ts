@@ -15,7 +15,7 @@ import type { BootFile } from '../../src/model/boot-file.ts';
 import { type BootProfile, defaultStageSeconds } from '../../src/model/boot-profile.ts';
 import type { DhcpMessageName, Observation } from '../../src/model/boot-trace.ts';
 import { formatImageRef, type ImageRef } from '../../src/model/image-manifest.ts';
-import { type Cidr, parseCidr } from '../../src/model/ipv4.ts';
+import { type Cidr, type Ipv4, parseCidr } from '../../src/model/ipv4.ts';
 import type { Machine } from '../../src/model/machine.ts';
 import type { OneShot } from '../../src/model/one-shot.ts';
 import type { Subnet } from '../../src/model/subnet.ts';
@@ -91,6 +91,7 @@ export class Rig {
   /** Where a manager runs. */
   hasManager = false;
   readonly usedOneShots: string[] = [];
+  leaseOwner: (of: Ipv4) => string | undefined = (of) => this.leases.get(of);
   templatesDir = shippedTemplates;
   #desk: BootDesk | undefined;
 
@@ -126,7 +127,7 @@ export class Rig {
       loadersDir: this.loadersDir,
       templates: await this.templates(),
       httpPort: 8080,
-      clients: { leaseOwner: (of) => this.leases.get(of), neighbourMac: (of) => this.neighbours.get(of) },
+      clients: { leaseOwner: (of) => this.leaseOwner(of), neighbourMac: (of) => this.neighbours.get(of) },
       lastRead: (of) => this.reads.get(of),
       sightings: {
         seen: (client) => void this.seen.push(client.mac),
