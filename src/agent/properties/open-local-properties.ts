@@ -7,6 +7,7 @@ import type { PropertyProblem } from '../parts.ts';
 import { readDefinitions } from './definition-files.ts';
 import { localMachineView } from './local-machine-view.ts';
 import { LocalProperties } from './local-properties.ts';
+import { missingTools, pluginLimits } from './plugin-limits.ts';
 import { PluginRunner } from './plugin-runner.ts';
 import { findPluginUser } from './plugin-user.ts';
 import { propertyCommands } from './property-commands.ts';
@@ -32,12 +33,17 @@ export function openLocalProperties({ machine, clock, log, definitions, plugins,
   if (files.problems.length > 0)
     log.warn({ problems: new ConfigError(files.problems).message }, 'definitions of properties are wrong and left out');
   const user = findPluginUser(readFileSync('/etc/passwd', 'utf8'), pluginUser);
-  if (!user.isOwn && files.definitions.some(({ command }) => command === 'exec'))
+  const hasPlugins = files.definitions.some(({ command }) => command === 'exec');
+  if (!user.isOwn && hasPlugins)
     log.warn(
       { user: pluginUser },
       'plugins run as nobody, and what they leave running outside of their process group is not ended: give the image a user of their own',
     );
-  const runner = new PluginRunner({ folder: plugins, owner: 0, user, maxOutputBytes });
+  const missing = missingTools();
+  if (missing.length > 0 && hasPlugins)
+    log.warn({ missing }, 'plugins run without limits of processes and memory: give the image util-linux');
+  const limits = missing.length === 0 && { limits: pluginLimits };
+  const runner = new PluginRunner({ folder: plugins, owner: 0, user, ...limits, maxOutputBytes });
   runner.clean().catch((error: unknown) => log.warn({ err: error }, 'what plugins left running cannot be ended'));
   return new LocalProperties({
     machine,

@@ -5,6 +5,8 @@ import type { Stats } from 'node:fs';
 import { join } from 'node:path';
 import { isPluginName } from './commands/exec.ts';
 import { CommandError } from './machine-view.ts';
+import { withinLimits } from './plugin-limits.ts';
+import type { PluginLimits } from './plugin-limits.ts';
 import { endLeftovers } from './plugin-user.ts';
 import type { PluginUser } from './plugin-user.ts';
 
@@ -15,6 +17,8 @@ export interface PluginSettings {
   readonly owner: number;
   /** Who runs them; without one, who runs the agent. */
   readonly user?: PluginUser;
+  /** Of those who have a user. */
+  readonly limits?: PluginLimits;
   readonly maxOutputBytes: number;
 }
 
@@ -44,6 +48,7 @@ export class PluginRunner {
     if (this.#running.has(file)) throw new CommandError('busy', `${file} is still running from the last time`);
     this.#running.add(file);
     try {
+      await this.#cleaned();
       return await this.#spawn(file, path, args, signal);
     } finally {
       await this.clean().finally(() => this.#running.delete(file));
@@ -58,6 +63,14 @@ export class PluginRunner {
     const cleaning = this.#cleaning.then(() => endLeftovers(user, this.#leaders));
     this.#cleaning = cleaning.catch(() => undefined);
     return cleaning;
+  }
+
+  /** What is ended takes no plugin with it that has only just begun. */
+  async #cleaned(): Promise<void> {
+    for (let cleaning; cleaning !== this.#cleaning;) {
+      cleaning = this.#cleaning;
+      await cleaning;
+    }
   }
 
   /** Nobody but its owner can have put it there, or changes it now. */
@@ -81,9 +94,10 @@ export class PluginRunner {
   }
 
   async #spawn(file: string, path: string, args: readonly string[], signal: AbortSignal): Promise<string> {
-    const { user, maxOutputBytes } = this.#settings;
+    const { user, limits, maxOutputBytes } = this.#settings;
     if (signal.aborted) throw new CommandError('timeout', `${file} was not begun in time`);
-    const child = spawn(path, args, {
+    const [program, words] = user === undefined || limits === undefined ? [path, args] : withinLimits(limits, path, args);
+    const child = spawn(program, words, {
       cwd: '/',
       env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8', HOME: '/' },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -21,6 +21,8 @@ const killMs = 2000;
 const rounds = 5;
 const roundMs = 20;
 const mostAtOnce = 500;
+/** kill(2): all that the sender may send a signal to, but itself. */
+const everything = -1;
 
 /** Who runs plugins: `name`, where it is a user for that alone, else nobody. @throws Error where there is neither */
 export function findPluginUser(passwd: string, name: string): PluginUser {
@@ -40,15 +42,18 @@ export function findPluginUser(passwd: string, name: string): PluginUser {
 
 /**
  * Ends what the user runs that is no part of the running plugins: neither in the group of one nor below one. The signals are sent by
- * a process of that very user, so that the kernel lets none reach another user's, whatever becomes of a number in between.
+ * a process of that very user, so that the kernel lets none reach another user's, whatever becomes of a number in between. No plugin
+ * may be started meanwhile: where none runs, all that the user has is ended in one go, which nothing escapes by multiplying.
  */
 export async function endLeftovers({ uid, gid, isOwn }: PluginUser, running: ReadonlySet<number>): Promise<void> {
-  if (!isOwn) return;
+  if (!isOwn || uid === 0) return;
   for (let round = 0; round < rounds; round++) {
-    const processes = await processesOf(uid);
-    const left = leftovers(processes, running);
+    // Also where nothing is seen: what is another process every moment is in no list.
+    const isAlone = running.size === 0;
+    if (isAlone) await killAs({ uid, gid }, [everything]);
+    const left = leftovers(await processesOf(uid), running);
     if (left.length === 0) return;
-    await killAs({ uid, gid }, left.slice(0, mostAtOnce));
+    if (!isAlone) await killAs({ uid, gid }, left.slice(0, mostAtOnce));
     // What it made meanwhile is found in the next round; one that hangs in the kernel, after the next plugin.
     await new Promise<void>((resolve) => {
       setTimeout(resolve, roundMs);
@@ -90,7 +95,7 @@ async function textOf(path: string): Promise<string> {
 
 function killAs({ uid, gid }: { readonly uid: number; readonly gid: number }, pids: readonly number[]): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const child = spawn('/bin/sh', ['-c', 'for pid do kill -KILL "$pid"; done', 'sh', ...pids.map(String)], {
+  const child = spawn('/bin/sh', ['-c', 'for pid do kill -s KILL -- "$pid"; done', 'sh', ...pids.map(String)], {
     cwd: '/',
     env: {},
     stdio: 'ignore',
