@@ -118,6 +118,7 @@ describe('a trigger for each of 300 agents over all recent events', () => {
     book.due(at(10), farm());
     book.restore(new Map(), at(11));
     expect(book.nextMs()).toBe(21_000);
+    expect(book.due(at(21), farm()).fired.map((each) => each.agent)).toContain('post000');
   });
 
   it('takes an update in the middle for a reason to look again, since that agent may have had its turn', () => {
