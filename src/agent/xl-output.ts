@@ -34,10 +34,10 @@ function parseLine(line: string): Domain {
 /** `rbpscd`: running, blocked, paused, shutdown, crashed, dying (xl(1)); none of them is between two turns on a processor. */
 function stateOf(flags: string, reason: string): DomainState {
   if (flags.includes('d')) return 'dying';
-  // 3 is SHUTDOWN_crash, 4 SHUTDOWN_watchdog.
+  // 3 is SHUTDOWN_crash, 4 SHUTDOWN_watchdog. 2 is SHUTDOWN_suspend: it stands still for its last memory to be sent, and has not ended.
   if (flags.includes('c') || (flags.includes('s') && (reason === '3' || reason === '4'))) return 'crashed';
-  if (flags.includes('s')) return 'shutdown';
-  return flags.includes('p') ? 'paused' : 'running';
+  if (flags.includes('s') && reason !== '2') return 'shutdown';
+  return flags.includes('p') || flags.includes('s') ? 'paused' : 'running';
 }
 
 /** @throws Error where something is missing */
@@ -61,9 +61,9 @@ export function parseXlInfo(text: string): HypervisorInfo {
   };
 }
 
-/** What follows from an error that was told before, and every domain that fails has. */
+/** What follows from an error that was told before, and what every domain has that is made or moved. */
 const followUps =
-  /Parsing config from|Getting domain info|Non-existant domain|Unable to destroy guest|Destruction of domain failed|unable to find domain info/;
+  /^xc: (?:info|progress): |^Saving to .* new xl format|^Loading new save file|^Savefile contains|^migration target: Ready to receive|Parsing config from|Getting domain info|Non-existant domain|Unable to destroy guest|Destruction of domain failed|unable to find domain info/;
 
 /** The lines that say why, of all that xl says. */
 export function xlReason(error: string): string {

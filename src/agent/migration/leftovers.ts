@@ -14,7 +14,7 @@ export interface LeftoversParts {
   readonly program: string;
 }
 
-const resumeMs = 30_000;
+const timeoutMs = 30_000;
 
 /** What xl leaves of a VM whose way broke off at a bad moment. */
 export class Leftovers {
@@ -30,13 +30,14 @@ export class Leftovers {
     for (const domain of await this.#list()) if (domain.name === name && domain.uuid === uuid) await this.#destroy(domain);
   }
 
-  /** A VM that was stopped for its last memory, and whose xl was killed then: it has its name, so it was not given away. */
+  /** A VM whose xl was killed while it stood still: it has its own name, so it was not given away, and goes on here. */
   async resume(vm: string, uuid: string): Promise<void> {
-    const isStopped = (domain: Domain): boolean => domain.name === vm && domain.uuid === uuid && domain.state === 'shutdown';
-    if (!(await this.#list()).some(isStopped)) return;
+    const isStill = (domain: Domain): boolean => domain.name === vm && domain.uuid === uuid && domain.state === 'paused';
+    if (!(await this.#list()).some(isStill)) return;
     const { log, program } = this.#parts;
-    const { code, error } = await runProgram([program, 'resume', vm], { timeoutMs: resumeMs });
-    log.warn({ vm, code, ...(code !== 0 && { error: error.slice(-2000) }) }, 'a VM that was stopped on its way is resumed');
+    // Suspended by its own will, or paused after that: each does nothing to the other.
+    const ends = [await runProgram([program, 'resume', vm], { timeoutMs }), await runProgram([program, 'unpause', vm], { timeoutMs })];
+    log.warn({ vm, codes: ends.map(({ code }) => code) }, 'a VM that stood still on its way goes on');
   }
 
   /** Those of an earlier agent, whose death has cut their ways. */

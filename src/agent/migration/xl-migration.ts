@@ -3,15 +3,16 @@ import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import { migrationPort } from '../../manager/protocol.ts';
-import type { Hypervisor, Outcome, VmGuest, VmMigration, VmPassport } from '../parts.ts';
+import type { Domain, Hypervisor, Outcome, VmGuest, VmMigration, VmPassport } from '../parts.ts';
 import { xlErrorCode, xlReason } from '../xl-output.ts';
 import { Doors } from './doors.ts';
 import { readAnswer, readGreeting, writeLine } from './greeting.ts';
+import { canGoLive } from './going-live.ts';
 import { Leftovers } from './leftovers.ts';
 import { reachDoor } from './reach.ts';
 import { transfer } from './transfer.ts';
 import type { TransferEnd } from './transfer.ts';
-import { receiveByXl, sendByXl } from './xl-stream.ts';
+import { receiveByXl, sendLive, sendStopped } from './xl-stream.ts';
 
 export interface XlMigrationOptions {
   readonly hypervisor: Pick<Hypervisor, 'list' | 'destroy'>;
@@ -114,13 +115,17 @@ export class XlMigration implements VmMigration {
     const { port, program, connectMs, endingMs } = this.#options;
     const { signal } = this.#closing;
     const untilMs = performance.now() + timeoutMs;
+    const domain = await this.#find(vm, uuid);
+    if (domain?.state === 'paused')
+      return { kind: 'failed', code: 'refused', reason: `${vm} is paused, so it cannot be asked to stand still: unpause it first` };
+    const isLive = await canGoLive(program, passport.config);
     let socket: TLSSocket | undefined;
     try {
       socket = await reachDoor({ vm, key, address, port, withinMs: Math.min(connectMs, timeoutMs), signal });
       writeLine(socket, { v: 1, vm, uuid, timeoutMs, passport: { ...passport, files: [...passport.files] } });
       const answer = await readAnswer(socket, Math.min(answerMs, timeoutMs));
       if ('refused' in answer) return failed(`${address} does not take ${vm}: ${answer.refused}`);
-      const xl = await sendByXl(program, vm);
+      const xl = await (isLive ? sendLive : sendStopped)(program, vm);
       const end = await transfer(socket, xl, { withinMs: Math.max(0, untilMs - performance.now()), endingMs, signal });
       if (end.wasKilled) await this.#leftovers.resume(vm, uuid);
       await this.#leftovers.remove('away', vm, uuid);
@@ -130,6 +135,15 @@ export class XlMigration implements VmMigration {
     } finally {
       socket?.destroy();
     }
+  }
+
+  async #find(vm: string, uuid: string): Promise<Domain | undefined> {
+    const { hypervisor, log } = this.#options;
+    const domains = await hypervisor.list().catch((error: unknown) => {
+      log.warn({ err: error, vm }, 'the domains cannot be listed before one is sent');
+      return [];
+    });
+    return domains.find((domain) => domain.name === vm && domain.uuid === uuid);
   }
 
   async #take(socket: TLSSocket, door: DoorTo, guest: VmGuest): Promise<void> {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Duplex, Readable, Writable } from 'node:stream';
+import { stoppedSend } from './stopped-send.ts';
 
 /** Of what xl says: its end tells why it failed. */
 const saidBytes = 64 * 1024;
@@ -30,9 +31,18 @@ export interface XlStream {
  */
 const joinStream = 'cat <&3 & exec cat >&3';
 
-/** Rejects where xl cannot be started. */
-export async function sendByXl(program: string, vm: string): Promise<XlStream> {
-  const child = spawn(program, ['migrate', '-s', '', vm, joinStream], { ...options, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
+/** Sends a VM while it runs, but for its last memory. Rejects where xl cannot be started. */
+export function sendLive(program: string, vm: string): Promise<XlStream> {
+  return send([program, 'migrate', '-s', '', vm, joinStream]);
+}
+
+/** Sends a VM that stands still meanwhile, where Xen cannot follow what it writes. Rejects where it cannot be started. */
+export function sendStopped(program: string, vm: string): Promise<XlStream> {
+  return send(['sh', '-c', stoppedSend, program, vm]);
+}
+
+async function send([file = '', ...words]: readonly string[]): Promise<XlStream> {
+  const child = spawn(file, words, { ...options, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
   await once(child, 'spawn');
   const stream = child.stdio[3] as Duplex;
   return follow(child, stream, stream, [child.stdout, child.stderr], () => void stream.destroy());

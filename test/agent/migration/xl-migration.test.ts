@@ -18,7 +18,7 @@ const uuid = '00000000-0000-4000-8000-000000000001';
 const key = 'k'.repeat(43);
 const otherKey = 'o'.repeat(43);
 const passport: VmPassport = {
-  config: 'name = "worker-1"\n',
+  config: 'name = "worker-1"\ntype = "pvh"\n',
   files: [{ name: 'vmlinuz', path: '/images/worker@3/vmlinuz', sha256: '0'.repeat(64), bytes: 12 }],
   ready: { address: '10.12.0.10' },
 };
@@ -79,8 +79,10 @@ async function farm({ source = 'good', target = 'good', memory, ofSource, ofTarg
   const to = side(targetAddress, port, target, ofTarget);
   const open = (guest: Guest, door: { readonly key?: string; readonly waitMs?: number; readonly vm?: string } = {}): Promise<Outcome> =>
     to.migration.open({ vm, uuid, key, waitMs: 20_000, ...door }, guest);
-  const send = (address = targetAddress, way: { readonly key?: string; readonly uuid?: string; readonly timeoutMs?: number } = {}) =>
-    from.migration.send(vm, { address, key, uuid, ...way }, passport, way.timeoutMs ?? 20_000);
+  const send = (
+    address = targetAddress,
+    way: { readonly key?: string; readonly uuid?: string; readonly timeoutMs?: number; readonly passport?: VmPassport } = {},
+  ) => from.migration.send(vm, { address, key, uuid, ...way }, way.passport ?? passport, way.timeoutMs ?? 20_000);
   return { port, from, to, open, send };
 }
 
@@ -205,7 +207,8 @@ describe('a VM on its way to another host', () => {
     await send();
     await guest.isOver();
     await to.migration.close();
-    expect([...from.xl.groupsAlive, ...to.xl.groupsAlive]).toEqual([]);
+    await from.xl.isGone();
+    await to.xl.isGone();
     expect(to.xl.isMonitorAlive).toBe(true);
   });
 
@@ -361,7 +364,8 @@ describe('a way that breaks off', () => {
     expect(await send()).toMatchObject({ kind: 'failed', code: 'failed', reason: /guest did not suspend/ });
     await guest.isOver();
     expect(to.destroyed).toEqual([`${vm}--incoming`]);
-    expect([...from.xl.groupsAlive, ...to.xl.groupsAlive]).toEqual([]);
+    await from.xl.isGone();
+    await to.xl.isGone();
     expect(to.log.lines.at(-1)).toMatchObject({ message: 'a VM has not come from another host', fields: { reason: /no header/ } });
   });
 
@@ -371,7 +375,8 @@ describe('a way that breaks off', () => {
     await open(guest);
     expect(await send()).toMatchObject({ kind: 'failed', reason: /no banner, resuming/ });
     await guest.isOver();
-    expect([...from.xl.groupsAlive, ...to.xl.groupsAlive]).toEqual([]);
+    await from.xl.isGone();
+    await to.xl.isGone();
   });
 
   it('ends on both hosts when the connection breaks in the middle', async () => {
@@ -385,12 +390,13 @@ describe('a way that breaks off', () => {
     await guest.isOver();
     expect(await sent).toMatchObject({ kind: 'failed' });
     expect(to.log.lines.at(-1)?.fields).toMatchObject({ reason: /stream broke off at 1000000/ });
-    expect([...from.xl.groupsAlive, ...to.xl.groupsAlive]).toEqual([]);
+    await from.xl.isGone();
+    await to.xl.isGone();
   });
 
   it('removes on the source what was given away and did not arrive: it may run elsewhere', async () => {
     const { from, open, send } = await farm({ source: 'fails' });
-    from.domains.push(domain(`${vm}--migratedaway`, { state: 'shutdown' }), domain('worker-2--migratedaway'), domain(vm));
+    from.domains.push(domain(`${vm}--migratedaway`), domain('worker-2--migratedaway'), domain(vm, { state: 'running' }));
     await open(new Guest());
     await send();
     expect(from.destroyed).toEqual([`${vm}--migratedaway`]);
@@ -402,26 +408,32 @@ describe('a way that breaks off', () => {
     await open(guest);
     expect(await send(targetAddress, { timeoutMs: 500 })).toMatchObject({ code: 'timeout', reason: /in time: .*resuming at sender/ });
     await guest.isOver();
-    expect(to.xl.groupsAlive).toEqual([]);
+    await to.xl.isGone();
   });
 
   it('kills an xl with all that it started that does not even end then, and resumes a VM that it had stopped', async () => {
     const { from, open, send } = await farm({ memory, source: 'breaks', ofSource: { endingMs: 300 } });
-    from.domains.push(domain(vm, { state: 'shutdown' }));
-    await open(new Guest());
-    expect(await send(targetAddress, { timeoutMs: 500 })).toMatchObject({ code: 'timeout', reason: /killed/ });
-    expect(from.xl.calls.at(-1)).toBe(`resume ${vm}`);
-    expect(from.xl.groupsAlive).toEqual([]);
+    const guest = new Guest();
+    await open(guest);
+    const sent = send(targetAddress, { timeoutMs: 500 });
+    await vi.waitUntil(() => guest.arrived.length === 1);
+    from.domains.push(domain(vm));
+    expect(await sent).toMatchObject({ code: 'timeout', reason: /killed/ });
+    expect(from.xl.calls.slice(1)).toEqual([`resume ${vm}`, `unpause ${vm}`]);
+    await from.xl.isGone();
   });
 
   it('resumes no VM that runs, and none whose xl has ended by itself', async () => {
     const running = await farm({ memory, source: 'breaks', ofSource: { endingMs: 300 } });
     running.from.domains.push(domain(vm, { state: 'running' }));
     const ended = await farm({ source: 'fails' });
-    ended.from.domains.push(domain(vm, { state: 'shutdown' }));
-    for (const { open, send } of [running, ended]) {
-      await open(new Guest());
-      await send(targetAddress, { timeoutMs: 500 });
+    for (const { from, open, send } of [running, ended]) {
+      const guest = new Guest();
+      await open(guest);
+      const sent = send(targetAddress, { timeoutMs: 500 });
+      await vi.waitUntil(() => guest.arrived.length === 1);
+      if (from === ended.from) from.domains.push(domain(vm));
+      await sent;
     }
     expect([running.from.xl.calls.length, ended.from.xl.calls.length]).toEqual([1, 1]);
   });
@@ -435,7 +447,8 @@ describe('a way that breaks off', () => {
     await hosts[which].migration.close();
     expect(await sent).toMatchObject({ kind: 'failed' });
     await guest.isOver();
-    expect([...hosts.from.xl.groupsAlive, ...hosts.to.xl.groupsAlive]).toEqual([]);
+    await hosts.from.xl.isGone();
+    await hosts.to.xl.isGone();
   });
 
   it('opens no door in an agent that ends, and sends nothing from it', async () => {
@@ -450,5 +463,66 @@ describe('a way that breaks off', () => {
     to.domains.push(domain('worker-7--incoming'), domain('worker-8--migratedaway'), domain('worker-9'));
     await vi.waitUntil(() => to.destroyed.length === 2);
     expect([to.destroyed, from.destroyed]).toEqual([['worker-7--incoming', 'worker-8--migratedaway'], []]);
+  });
+});
+
+describe('a VM that Xen cannot follow while it runs', () => {
+  const memory = randomBytes(4 * 1024 * 1024);
+  const pv: VmPassport = { ...passport, config: 'name = "worker-1"\n' };
+
+  it('stands still on its way, goes whole, and is removed at the source when it runs elsewhere', async () => {
+    const { from, to, open, send } = await farm({ memory });
+    const guest = new Guest();
+    await open(guest);
+    expect(await send(targetAddress, { passport: pv })).toEqual({ kind: 'done' });
+    await guest.isOver();
+    expect(to.xl.received.equals(memory)).toBe(true);
+    expect(from.xl.calls).toEqual([`save -p ${vm} /proc/self/fd/4`, `rename ${vm} ${vm}--migratedaway`, `destroy ${vm}--migratedaway`]);
+    await from.xl.isGone();
+  });
+
+  it.each([
+    ['xl cannot save it, which lets it go on by itself', { source: 'fails' }, /guest did not suspend/, []],
+    ['the other host has no xl that receives', { target: 'refuses' }, /not ready to receive/, undefined],
+    ['the other host has not got all of it', { target: 'mute' }, /not got all of it: it goes on here/, [`unpause ${vm}`]],
+    [
+      'the other host cannot start it and gives it back',
+      { target: 'cannot' },
+      /could not start it: it goes on here/,
+      [`rename ${vm} ${vm}--migratedaway`, `rename ${vm}--migratedaway ${vm}`, `unpause ${vm}`],
+    ],
+    [
+      'nobody knows whether it runs there: it must not go on here',
+      { target: 'silent' },
+      /broke off in the final handshake/,
+      [`rename ${vm} ${vm}--migratedaway`],
+    ],
+  ] as const)('does as xl migrate does where %s', async (_name, modes, why, calls) => {
+    const { from, to, open, send } = await farm({ memory, ...modes });
+    const guest = new Guest();
+    await open(guest);
+    expect(await send(targetAddress, { passport: pv })).toMatchObject({ kind: 'failed', reason: why });
+    await guest.isOver();
+    expect(from.xl.calls.slice(1)).toEqual(calls ?? []);
+    await from.xl.isGone();
+    await to.xl.isGone();
+  });
+
+  it('goes on at the source when the connection breaks in the middle, also where the agent has died with it', async () => {
+    const { port, from, open, send } = await farm({ memory, source: 'breaks' });
+    const { address, carried, cut } = await wire(port);
+    await open(new Guest());
+    const sent = send(address, { passport: pv });
+    await vi.waitUntil(() => carried() > 900_000, { timeout: 5000 });
+    cut();
+    expect(await sent).toMatchObject({ kind: 'failed' });
+    await from.xl.isGone();
+  });
+
+  it('is not sent while it is paused: it could not be asked to stand still', async () => {
+    const { from, send } = await farm();
+    from.domains.push(domain(vm));
+    expect(await send(targetAddress, { passport: pv })).toMatchObject({ code: 'refused', reason: /paused/ });
+    expect(from.xl.calls).toEqual([]);
   });
 });
