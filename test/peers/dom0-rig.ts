@@ -9,6 +9,10 @@ import type { RigClient, ServeRig } from './serve-rig.ts';
 /** `xl` that keeps its domains in a folder, says what Xen 4.20 says, and takes its time. */
 const fakeXl = (dir: string): string => `#!/bin/sh
 D=${dir}
+next() { echo $(($(cat $D/next) + 1)) | tee $D/next; }
+line() { printf '%-40s %5d %5d %5d     -b----       1.0 %s        -                -\\n' $2 $1 128 1 $3; }
+id() { awk '{ print $2 }' $D/domains/$1; }
+uuid() { awk '{ print $7 }' $D/domains/$1; }
 case "$1" in
   list)
     echo 'Name                                        ID   Mem VCPUs	State	Time(s)   UUID                            Reason-Code	Security Label'
@@ -26,12 +30,37 @@ case "$1" in
     echo "create $name" >>$D/calls
     [ -e "$D/domains/$name" ] && { echo "libxl: error: libxl_create.c:1277:initiate_domain_create: Domain with name \\"$name\\" already exists." >&2; exit 1; }
     sleep $(cat $D/create-seconds)
-    id=$(($(cat $D/next) + 1)); echo $id >$D/next
-    printf '%-40s %5d %5d %5d     -b----       1.0 %s        -                -\\n' "$name" $id 128 1 "$uuid" >$D/domains/$name
+    id=$(next)
+    line $id "$name" "$uuid" >$D/domains/$name
     echo "-----VIRTDOM READY name=$name address=10.77.0.$((100 + id))-----" >>$D/consoles/guest-$name.log ;;
   destroy | shutdown)
     echo "$1 $2" >>$D/calls
     rm -f "$D/domains/$2" ;;
+  migrate)
+    echo "migrate $4" >>$D/calls
+    mkfifo $D/to.$$ $D/from.$$
+    sh -c "$5" <$D/to.$$ >$D/from.$$ &
+    exec 8>$D/to.$$ 9<$D/from.$$
+    read banner <&9 || { echo 'Migration failed, resuming at sender.' >&2; exit 1; }
+    { echo "$4 $(uuid "$4")"; head -c 20000000 /dev/zero; } >&8
+    read ready <&9 || { echo 'Migration failed, resuming at sender.' >&2; exit 1; }
+    line $(id "$4") "$4--migratedaway" $(uuid "$4") >$D/domains/$4--migratedaway
+    rm $D/domains/$4
+    echo go >&8
+    read report <&9 || { echo '** Migration failed during final handshake **' >&2; exit 1; }
+    rm $D/domains/$4--migratedaway ;;
+  migrate-receive)
+    echo 'xl migration receiver'
+    read name uuid || exit 1
+    echo "receive $name" >>$D/calls
+    id=$(next)
+    line $id $name--incoming $uuid >$D/domains/$name--incoming
+    [ $(head -c 20000000 | wc -c) = 20000000 ] || { rm $D/domains/$name--incoming; exit 1; }
+    echo ready
+    read go || { rm $D/domains/$name--incoming; exit 1; }
+    line $id $name $uuid >$D/domains/$name
+    rm $D/domains/$name--incoming
+    echo done ;;
   *) echo "xl: $1 is not imitated" >&2; exit 1 ;;
 esac
 `;
@@ -87,12 +116,22 @@ export class Dom0Rig {
     return readdirSync(join(this.#dir, 'domains')).sort();
   }
 
+  /** The uuid of a domain, as `xl list` says it. */
+  identityOf(domain: string): string | undefined {
+    return readFileSync(join(this.#dir, 'domains', domain), 'utf8').split(/\s+/)[6];
+  }
+
   /** DHCP as a PXE ROM, its menu over HTTP, and a hello with the token in it: a new boot, as the server sees it. */
   async boot(server: string): Promise<void> {
     const bound = await this.#client.udhcpc({ classId: 'PXEClient:Arch:00000:UNDI:002001' });
     const [, address] = /bound (\S+) from/.exec(bound.text) ?? [];
     if (address === undefined) throw new Error(`${this.name} got no lease: ${bound.text}`);
-    await this.#client.network.ip('address', 'replace', `${address}/24`, 'dev', 'eth0');
+    const { network } = this.#client;
+    await network.ip('address', 'replace', `${address}/24`, 'dev', 'eth0');
+    // Where an agent looks for the address of its host.
+    await network.ip('link', 'delete', 'xenbr0').catch(() => undefined);
+    await network.ip('link', 'add', 'xenbr0', 'type', 'bridge');
+    await network.ip('address', 'add', `${address}/32`, 'dev', 'xenbr0');
     const menu = await this.#client.run('curl', '-sf', `http://${server}:8080/grub/${this.name}.conf`);
     const [, token] = /virtdom\.token=(\S+)/.exec(menu.text) ?? [];
     if (token === undefined) throw new Error(`${this.name} found no token in its menu (${menu.code}): ${menu.text}`);

@@ -31,17 +31,20 @@ const farm: readonly LabDocument[] = [
   },
   { kind: 'Role', name: 'farm', environments: ['gateway', 'worker'], networks: [{ bridge: 'inner' }] },
   { kind: 'Machine', name: 'post01', nics: [{ mac: '52:54:00:00:00:01' }], profile: 'dom0', role: 'farm' },
+  { kind: 'Machine', name: 'post02', nics: [{ mac: '52:54:00:00:00:02' }], profile: 'dom0', role: 'farm' },
 ];
 
 interface VmView {
   readonly name: string;
   readonly state: string;
+  readonly host?: string;
   readonly ready?: object;
 }
 
 let postgres: PostgresServer;
 let rig: ServeRig;
 let post01: Dom0Rig;
+let post02: Dom0Rig | undefined;
 let manager: ChildProcess | undefined;
 
 /** A manager of its own, beside the service that boots machines. */
@@ -112,6 +115,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await killManager();
   await post01?.killAgent();
+  await post02?.killAgent();
   await rig?.[Symbol.asyncDispose]();
   await postgres?.close();
 });
@@ -161,5 +165,25 @@ describe('a manager that runs by itself, on the database of the service', { time
     await until('all is as it was', 90, vms, (seen) => ready('gateway', 1)(seen) && ready('worker', 2)(seen));
     expect(creates('gateway-1')).toBe(before + 1);
     expect(await virtdom('event', 'list', '--kind', 'vm.recovering')).toMatch(/gateway-1/);
+  });
+
+  it('sends a VM to another host by the door that its agent opens', async () => {
+    post02 = await Dom0Rig.plugIn(rig, 'post02', '52:54:00:00:00:02');
+    await post02.boot(serverAddress);
+    post02.startAgent();
+    await until(
+      'the second host is online',
+      60,
+      () => ask<{ state: string }>('host', 'get', 'post02'),
+      ({ state }) => state === 'online',
+    );
+    const identity = post01.identityOf('gateway-1');
+    const moved = (host: string) => (seen: readonly VmView[]) =>
+      seen.some((vm) => vm.name === 'gateway-1' && vm.state === 'running' && vm.host === host && vm.ready !== undefined);
+    await virtdom('vm', 'migrate', 'gateway-1', 'post02');
+    await until('the gateway moved', 60, vms, moved('post02'));
+    expect(post02.calls).toEqual(['receive gateway-1']);
+    expect(post02.identityOf('gateway-1')).toBe(identity);
+    expect(post01.domains).not.toContain('gateway-1');
   });
 });
