@@ -58,24 +58,33 @@ describe('what a hello does', () => {
     expect((await rig.store.load()).at(-1)).toMatchObject({ redeemedMs: rig.clock.now() });
   });
 
-  it('waits for what is being written of the attempt, so that the older text does not come out on top', async () => {
+  it('waits for what is being written of the attempt, and what else happens to it waits for the hello', async () => {
     rig.lease();
     const token = await rig.token();
     await rig.desk.close();
     const save = rig.store.save.bind(rig.store);
     const { promise: written, resolve: write } = Promise.withResolvers<void>();
+    const writes: string[] = [];
     rig.store.save = async (attempt) => {
+      writes.push(attempt.redeemedMs === undefined ? 'unused' : 'used');
       if (attempt.redeemedMs === undefined) await written;
       await save(attempt);
+    };
+    const redeem = rig.store.redeem.bind(rig.store);
+    rig.store.redeem = (...args) => {
+      writes.push('hello');
+      return redeem(...args);
     };
     rig.fetch('pxegrub');
     await new Promise((resolve) => setImmediate(resolve));
     const answer = hello(token);
     await new Promise((resolve) => setImmediate(resolve));
     expect(rig.store.boots).toEqual([]);
+    rig.fetch('/grub/post01.conf');
     write();
     await answer;
     await rig.desk.close();
+    expect(writes.slice(0, 3)).toEqual(['unused', 'hello', 'used']);
     expect(rig.store.attempts.values().next().value).toMatchObject({ state: 'up', redeemedFrom: address });
   });
 
@@ -220,6 +229,17 @@ describe('a DISCOVER that is not the machine’s own, between its boot and its h
     expect(rig.desk.stateOf('post01')?.state).toBe('up');
   });
 
+  it('takes nothing from it either where the running system had another address than its firmware', async () => {
+    rig.lease(rom, '192.168.0.150');
+    rig.fetch('pxegrub', { clientAddress: '192.168.0.150' });
+    const token = await rig.token();
+    forge();
+    rig.lease(later);
+    await hello(token);
+    expect(rig.desk.addressInUse(address)).toBe(true);
+    expect(rig.desk.stateOf('post01')).toMatchObject({ state: 'up', address });
+  });
+
   it('may come as often as it likes, by each of its NICs', async () => {
     rig.boot();
     const token = await rig.token();
@@ -254,7 +274,9 @@ describe('a DISCOVER that is not the machine’s own, between its boot and its h
 });
 
 describe('a hello of a boot that is over', () => {
-  it('is refused when a newer one has said hello, and proves nothing', async () => {
+  it.each([true, false])('is refused when a newer one has said hello, and proves nothing (with a manager: %s)', async (hasManager) => {
+    rig.hasManager = hasManager;
+    await rig.restart();
     rig.boot();
     const before = await rig.token();
     rig.clock.advance(1000);
@@ -263,7 +285,7 @@ describe('a hello of a boot that is over', () => {
     expect(await hello(before)).toMatchObject({ accepted: false, reason: expect.stringContaining('post01 has said hello since') });
     await rig.restart();
     expect(await hello(before)).toMatchObject({ accepted: false });
-    expect(rig.store.boots).toHaveLength(1);
+    expect(rig.store.boots).toHaveLength(hasManager ? 1 : 0);
   });
 
   it('is refused when it was answered before and the machine has said hello anew, also from the same address in that minute', async () => {
