@@ -31,6 +31,11 @@ describe('xl list -v', () => {
     expect(parsed).toHaveLength(domains.length);
   });
 
+  it('a domain that stands still for its last memory to be sent: it has not ended', () => {
+    const text = recorded('list-v-shutdown.txt').replace(/ 0 +-\n$/, ' 2                -\n');
+    expect(parseXlList(text)).toMatchObject([{ name: 'offer', state: 'paused' }]);
+  });
+
   it('a dying domain, whatever else it is', () => {
     const text = recorded('list-v-running.txt').replace('-b----', '---scd');
     expect(parseXlList(text)).toMatchObject([{ state: 'dying' }]);
@@ -79,6 +84,12 @@ describe('what xl says of a failure', () => {
     { file: 'create-no-disk.err.txt', code: 'failed', reason: /Disk vdev=xvda failed to stat: \/nowhere\/disk\.img/ },
     { file: 'create-bad-uuid.err.txt', code: 'failed', reason: /^Failed to parse UUID: / },
     { file: 'destroy-unknown.err.txt', code: 'no-such-domain', reason: /^nobody is an invalid domain identifier/ },
+    {
+      file: 'migrate-receive-broken.err.txt',
+      code: 'failed',
+      reason: /^xc: error: Failed to populate physmap \(16 = Device or resource busy\)/,
+    },
+    { file: 'save-broken.err.txt', code: 'failed', reason: /^cat: write error.*Failed to save domain, resuming domain/ },
     { file: 'migrate-unreachable.err.txt', code: 'failed', reason: /ssh: not found/ },
   ];
   it.each(rows)('$file', ({ file, code, reason }) => {
