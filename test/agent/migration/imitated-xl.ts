@@ -16,6 +16,7 @@ stream() {
   wc -c <$D/memory
   if [ $mode = breaks ]; then head -c 1000000 $D/memory; sleep 300; fi
   cat $D/memory
+  if [ $mode = stalls ]; then sleep 300; fi
 }
 case $1 in
   info)
@@ -64,9 +65,9 @@ esac
 `;
 
 /**
- * What goes wrong. `mute` ends before it says that it is ready, `silent` after it was given the permission, `cannot` gives that back.
+ * What goes wrong. `breaks` stalls in the middle, `stalls` at the end, `mute` ends before it says that it is ready, `silent` after it was given the permission, `cannot` gives that back.
  */
-export type XlMode = 'good' | 'fails' | 'breaks' | 'refuses' | 'deaf' | 'mute' | 'silent' | 'cannot';
+export type XlMode = 'good' | 'fails' | 'breaks' | 'stalls' | 'refuses' | 'deaf' | 'mute' | 'silent' | 'cannot';
 
 export class ImitatedXl {
   readonly #dir = scratchFolder();
@@ -91,7 +92,8 @@ export class ImitatedXl {
   }
 
   get received(): Buffer {
-    return readFileSync(join(this.#dir, 'received'));
+    const file = join(this.#dir, 'received');
+    return existsSync(file) ? readFileSync(file) : Buffer.alloc(0);
   }
 
   /** What the other end has sent back. */
