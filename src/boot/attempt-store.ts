@@ -78,7 +78,7 @@ export type Redeemed = { readonly kind: 'kept'; readonly boot?: HostBoot } | { r
 
 /** Where attempts are kept. `save` and `redeem` replace the attempt of the same id; calls for one id keep their order. */
 export interface AttemptStore {
-  /** The newest attempts of each machine, oldest first. */
+  /** The newest attempts of each machine, and the newest that came up; oldest first. */
   load(): Promise<readonly StoredAttempt[]>;
   save(attempt: StoredAttempt): Promise<void>;
   /**
@@ -106,7 +106,7 @@ export interface AttemptArchive {
   /** Newest first. */
   page(page: AttemptPage): Promise<readonly StoredAttempt[]>;
   find(id: string): Promise<StoredAttempt | undefined>;
-  /** Deletes those that ended and were opened before, but for the newest of each machine; returns how many. */
+  /** Deletes those that ended and were opened before, but for the newest of each machine and the newest that came up; returns how many. */
   prune(beforeMs: number): Promise<number>;
 }
 

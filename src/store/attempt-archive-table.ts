@@ -64,7 +64,7 @@ function walksOf({ machine, mac, profile, states }: AttemptPage): Condition[][] 
   return states === undefined ? [[]] : wanted.map((state) => [sql`state = ${state}`]);
 }
 
-/** Those that ended and were opened before, but for the newest of each machine. */
+/** Those that ended and were opened before, but for the newest of each machine, and the newest that came up: it may be running. */
 export async function expiredAttempts(database: Kysely<Tables>, beforeMs: number, limit: number): Promise<string[]> {
   const rows = await database
     .selectFrom('boot_attempt as old')
@@ -78,7 +78,8 @@ export async function expiredAttempts(database: Kysely<Tables>, beforeMs: number
           .selectFrom('boot_attempt as newer')
           .select('newer.id')
           .whereRef('newer.machine', '=', 'old.machine')
-          .where(sql<SqlBool>`(newer.opened_ms, newer.id) > (old.opened_ms, old.id)`),
+          .where(sql<SqlBool>`(newer.opened_ms, newer.id) > (old.opened_ms, old.id)`)
+          .where(sql<SqlBool>`(old.state || '' <> 'up' or newer.state || '' = 'up')`),
       ),
     )
     .orderBy('old.opened_ms')

@@ -9,7 +9,7 @@ export const loadedAttempts = 10;
 /** Of all machines: a start must not take minutes. */
 const loadedInAll = 20_000;
 
-/** The newest attempts of each machine, oldest first. */
+/** The newest attempts of each machine, and the newest that came up: what was opened since may be nothing but packets. Oldest first. */
 export async function readAttempts(database: Kysely<Tables>): Promise<StoredAttempt[]> {
   const { machines } = await database
     .selectFrom('boot_attempt')
@@ -24,11 +24,23 @@ export async function readAttempts(database: Kysely<Tables>): Promise<StoredAtte
         .agg<number>('row_number')
         .over((over) => over.partitionBy('machine').orderBy('opened_ms', 'desc').orderBy('id', 'desc'))
         .as('age'),
-    );
+    )
+    .select(({ fn }) =>
+      fn
+        .agg<number>('row_number')
+        .over((over) => over.partitionBy(['machine', 'state']).orderBy('opened_ms', 'desc').orderBy('id', 'desc'))
+        .as('age_in_state'),
+    )
+    .select('state');
   const rows = await database
     .selectFrom('boot_attempt')
     .select('document')
-    .where('id', 'in', database.selectFrom(ranked.as('ranked')).select('id').where('age', '<=', ofEach))
+    .where('id', 'in', (wanted) =>
+      wanted
+        .selectFrom(ranked.as('ranked'))
+        .select('id')
+        .where((row) => row.or([row('age', '<=', ofEach), row.and([row('state', '=', 'up'), row('age_in_state', '=', 1)])])),
+    )
     .orderBy('opened_ms')
     .orderBy('id')
     .execute();
@@ -67,6 +79,15 @@ async function removeOldest(database: Kysely<Tables>, machine: string): Promise<
         .orderBy('opened_ms', 'desc')
         .limit(1)
         .offset(keptAttempts - 1),
+    )
+    .where('id', 'not in', (query) =>
+      query
+        .selectFrom('boot_attempt')
+        .select('id')
+        .where('machine', '=', machine)
+        .where('state', '=', 'up')
+        .orderBy('opened_ms', 'desc')
+        .limit(1),
     )
     .execute();
 }

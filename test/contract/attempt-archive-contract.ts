@@ -102,5 +102,18 @@ export function attemptArchiveContract(make: () => Promise<StoreUnderTest>): voi
       expect(await store.now.archive.prune(100)).toBe(1);
       expect(await store.now.archive.find('a5')).toBeUndefined();
     });
+
+    it('are kept where one came up and what began later did not: it may be running', async () => {
+      const all = [
+        attemptOf('d1', 'd', 1, 'up'),
+        attemptOf('d2', 'd', 2, 'up'),
+        attemptOf('d3', 'd', 3, 'failed'),
+        attemptOf('d4', 'd', 4, 'failed'),
+      ];
+      for (const each of all) await store.now.attempts.save(each);
+      await store.now.archive.prune(100);
+      const left = await store.now.archive.page({ machine: 'd', limit: 100 });
+      expect(left.map(({ id }) => id)).toEqual(['d4', 'd2']);
+    });
   });
 }

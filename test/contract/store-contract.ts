@@ -140,6 +140,16 @@ export function storeContract(make: () => Promise<StoreUnderTest>): void {
       expect(loaded.map(({ id }) => id)).toEqual(['b', ...saved.slice(2).map(({ id }) => id)]);
     });
 
+    it('loads the newest attempt that came up too, whatever began since', async () => {
+      const ended = Array.from({ length: loadedAttempts + 2 }, (_, i) =>
+        attempt(`f${i}`, { openedMs: grantedMs + 10 + i, state: 'failed' }),
+      );
+      const ups = [attempt('u1', { openedMs: grantedMs, state: 'up' }), attempt('u2', { openedMs: grantedMs + 1, state: 'up' })];
+      for (const each of [...ups, ...ended]) await store.attempts.save(each);
+      const loaded = await store.attempts.load();
+      expect(loaded.map(({ id }) => id)).toEqual(['u2', ...ended.slice(2).map(({ id }) => id)]);
+    });
+
     it('writes what is queued before it closes', async () => {
       const commit = store.leases.commit(alone(lease('192.168.0.100')));
       await store.close();

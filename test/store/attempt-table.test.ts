@@ -33,6 +33,15 @@ describe('the table of attempts', () => {
     expect(rows.slice(0, 2)).toEqual([{ id: 'other' }, { id: 'a3' }]);
   });
 
+  it('keeps the newest that came up, whatever began since', async () => {
+    await database.transaction().execute(async (transaction) => {
+      for (const i of [0, 1]) await writeAttempt(transaction, attempt(`up${i}`, { openedMs: grantedMs + i, state: 'up' }));
+      for (let i = 2; i < keptAttempts + 5; i++) await writeAttempt(transaction, attempt(`a${i}`, { openedMs: grantedMs + i }));
+    });
+    const rows = await database.selectFrom('boot_attempt').select('id').orderBy('opened_ms').execute();
+    expect(rows.slice(0, 2)).toEqual([{ id: 'up1' }, { id: 'a5' }]);
+  });
+
   it('has columns to ask by beside the document', async () => {
     await writeAttempt(database, attempt('a', { state: 'up' }));
     const row = await database
