@@ -52,7 +52,7 @@ export type BootEvent =
       readonly waitedSeconds: number;
       readonly causes: readonly string[];
     })
-  /** It was stuck and goes on. */
+  /** It was stuck, or taken for over, and goes on. */
   | (OfAttempt & { readonly kind: 'resumed'; readonly reason: string })
   | (OfAttempt & { readonly kind: 'failed'; readonly lastStage: BootStage; readonly lastPacket: string; readonly reason: string })
   /** A packet without an answer, and why. Without attempt and machine where its sender is unknown. */
