@@ -3,6 +3,8 @@ import type { XlEnd, XlStream } from './xl-stream.ts';
 
 export interface TransferLimits {
   readonly withinMs: number;
+  /** Nothing comes or goes for so long: the other host is gone, and a guest may stand still meanwhile. */
+  readonly stallMs: number;
   /** What xl may still need once its stream is cut. */
   readonly endingMs: number;
   /** Cuts it. */
@@ -11,19 +13,26 @@ export interface TransferLimits {
 
 export interface TransferEnd extends XlEnd {
   readonly timedOut: boolean;
+  readonly stalled: boolean;
   /** It did not even end by itself. */
   readonly wasKilled: boolean;
 }
 
 /** How long what was said last may take to be on its way. */
 const flushMs = 3000;
+const keepAliveMs = 10_000;
 
 /**
  * Joins a connection with xl until xl has ended. Where one of them breaks, or time is over, the other is cut: xl goes on with the VM
  * here, or removes what has come of it, and is killed only if it does not end after that.
  */
-export async function transfer(socket: TLSSocket, xl: XlStream, { withinMs, endingMs, signal }: TransferLimits): Promise<TransferEnd> {
+export async function transfer(
+  socket: TLSSocket,
+  xl: XlStream,
+  { withinMs, stallMs, endingMs, signal }: TransferLimits,
+): Promise<TransferEnd> {
   let timedOut = false;
+  let stalled = false;
   let wasKilled = false;
   let ending: NodeJS.Timeout | undefined;
   const cut = (): void => {
@@ -37,6 +46,10 @@ export async function transfer(socket: TLSSocket, xl: XlStream, { withinMs, endi
     timedOut = true;
     cut();
   }, withinMs);
+  socket.setKeepAlive(true, keepAliveMs).setTimeout(stallMs, () => {
+    stalled = true;
+    cut();
+  });
   socket.on('error', cut).on('close', cut);
   signal.addEventListener('abort', cut);
   socket.pipe(xl.input);
@@ -48,8 +61,11 @@ export async function transfer(socket: TLSSocket, xl: XlStream, { withinMs, endi
   clearTimeout(timer);
   clearTimeout(ending);
   signal.removeEventListener('abort', cut);
-  await flushed(socket);
-  return { ...end, timedOut, wasKilled };
+  socket.setTimeout(0);
+  // Where it was cut, nothing that is still on its way matters.
+  if (ending === undefined) await flushed(socket);
+  else socket.destroy();
+  return { ...end, timedOut, stalled, wasKilled };
 }
 
 function flushed(socket: TLSSocket): Promise<void> {

@@ -27,6 +27,8 @@ export interface XlMigrationOptions {
   readonly connectMs?: number;
   /** For the TLS handshake, and then for the first line. */
   readonly greetingMs?: number;
+  /** Longer than xl and the guest may need between two bytes: a guest has 60 s to stand still. */
+  readonly stallMs?: number;
   /** What xl may still need once its stream is cut. */
   readonly endingMs?: number;
   /** What an earlier agent has left is looked for then: its xl may still be putting it in order. */
@@ -55,6 +57,7 @@ export class XlMigration implements VmMigration {
       program: 'xl',
       connectMs: 30_000,
       greetingMs: 10_000,
+      stallMs: 90_000,
       endingMs: 30_000,
       sweepMs: 30_000,
       ...options,
@@ -112,7 +115,7 @@ export class XlMigration implements VmMigration {
 
   async #send(vm: string, to: Target, passport: VmPassport, timeoutMs: number): Promise<Outcome> {
     const { address, key, uuid } = to;
-    const { port, program, connectMs, endingMs } = this.#options;
+    const { port, program, connectMs, stallMs, endingMs } = this.#options;
     const { signal } = this.#closing;
     const untilMs = performance.now() + timeoutMs;
     const domain = await this.#find(vm, uuid);
@@ -126,7 +129,7 @@ export class XlMigration implements VmMigration {
       const answer = await readAnswer(socket, Math.min(answerMs, timeoutMs));
       if ('refused' in answer) return failed(`${address} does not take ${vm}: ${answer.refused}`);
       const xl = await (isLive ? sendLive : sendStopped)(program, vm);
-      const end = await transfer(socket, xl, { withinMs: Math.max(0, untilMs - performance.now()), endingMs, signal });
+      const end = await transfer(socket, xl, { withinMs: Math.max(0, untilMs - performance.now()), stallMs, endingMs, signal });
       if (end.wasKilled) await this.#leftovers.resume(vm, uuid);
       await this.#leftovers.remove('away', vm, uuid);
       return outcomeOf(end);
@@ -163,7 +166,7 @@ export class XlMigration implements VmMigration {
 
   /** Rejects with why it did not come. */
   async #receive(socket: TLSSocket, { vm, uuid }: DoorTo, guest: VmGuest): Promise<void> {
-    const { program, greetingMs, endingMs } = this.#options;
+    const { program, greetingMs, stallMs, endingMs } = this.#options;
     const { signal } = this.#closing;
     const refuse = (reason: string): never => {
       writeLine(socket, { refused: reason.slice(0, 2000) });
@@ -176,7 +179,7 @@ export class XlMigration implements VmMigration {
     const xl = await receiveByXl(program).catch((error: unknown) => refuse(`xl cannot be started: ${messageOf(error)}`));
     writeLine(socket, { ok: true });
     // Who sends it gives up first, and knows why.
-    const end = await transfer(socket, xl, { withinMs: greeting.timeoutMs + endingMs, endingMs, signal });
+    const end = await transfer(socket, xl, { withinMs: greeting.timeoutMs + endingMs, stallMs, endingMs, signal });
     if (end.code === 0) return;
     await this.#leftovers.remove('incoming', vm, uuid);
     throw new Error(`xl migrate-receive: ${wordsOf(end)}`);
@@ -185,8 +188,9 @@ export class XlMigration implements VmMigration {
 
 function outcomeOf(end: TransferEnd): Outcome {
   if (end.code === 0) return { kind: 'done' };
-  const code = end.timedOut ? 'timeout' : xlErrorCode(end.said);
-  return { kind: 'failed', code, reason: `xl migrate ${end.timedOut ? 'did not end in time' : 'failed'}: ${wordsOf(end)}` };
+  const code = end.timedOut || end.stalled ? 'timeout' : xlErrorCode(end.said);
+  const how = end.timedOut ? 'did not end in time' : end.stalled ? 'was ended, since nothing came or went any more' : 'failed';
+  return { kind: 'failed', code, reason: `xl migrate ${how}: ${wordsOf(end)}` };
 }
 
 function wordsOf({ code, said, wasKilled }: TransferEnd): string {

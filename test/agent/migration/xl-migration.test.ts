@@ -424,6 +424,13 @@ describe('a way that breaks off', () => {
     await to.xl.isGone();
   });
 
+  it('does not wait for a host that is gone: the guest may stand still meanwhile', async () => {
+    const { to, open, send } = await farm({ memory, target: 'deaf', ofSource: { stallMs: 300 }, ofTarget: { stallMs: 600 } });
+    await open(new Guest());
+    expect(await send()).toMatchObject({ code: 'timeout', reason: /nothing came or went any more: .*resuming at sender/ });
+    await to.xl.isGone();
+  });
+
   it('kills an xl with all that it started that does not even end then, and resumes a VM that it had stopped', async () => {
     const { from, open, send } = await farm({ memory, source: 'breaks', ofSource: { endingMs: 300 } });
     const guest = new Guest();
