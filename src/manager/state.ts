@@ -66,11 +66,13 @@ export interface HostLink {
   /** Names of domains that were there when `facts` were read. */
   readonly factsCount?: ReadonlySet<string>;
   readonly groupsTold?: string;
-  /** What its agent was told last to extract for the role; `unheard`: it has not answered yet. None: not told in this session. */
+  /** What its agent was told last to extract for the role, by which message, and whether it has answered. None: not in this session. */
   readonly properties?: {
     readonly of: readonly RoleProperty[];
     readonly text: string;
-    readonly unheard?: { readonly id: string; readonly atMs: number };
+    readonly id: string;
+    readonly atMs: number;
+    readonly heard: boolean;
   };
   readonly fence?: { readonly attempts: number; readonly nextMs: number; readonly asking: boolean };
   readonly networkPause?: { readonly attempts: number; readonly nextMs: number };

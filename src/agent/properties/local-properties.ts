@@ -172,7 +172,9 @@ export class LocalProperties implements PropertySource {
     if (this.#closing.signal.aborted) return;
     const due = Math.min(...[...this.#properties.values()].map(({ dueSecond }) => dueSecond));
     if (!Number.isFinite(due)) return;
-    this.#timer = this.#parts.clock.after(Math.max(0, due * 1000 - this.#parts.clock.monotonic()), () => this.#extractDue());
+    // Not a part of a millisecond too early, or it would be scheduled again for the same moment.
+    const inMs = Math.max(0, Math.ceil(due * 1000 - this.#parts.clock.monotonic()));
+    this.#timer = this.#parts.clock.after(inMs, () => this.#extractDue());
   }
 
   #extractDue(): void {

@@ -6,8 +6,8 @@ import { answers } from './commands.ts';
 const repeatMs = 30_000;
 
 const none: readonly RoleProperty[] = [];
-/** What is told with a session to the agent of a host that has none: those of a role that it had are taken away. */
-export const noProperties = { of: none, text: JSON.stringify(none) } as const;
+/** Told with a session to the agent of a host that has none: those of a role that it had are taken away. */
+export const noProperties = { of: none, text: JSON.stringify(none), id: 'session', atMs: 0, heard: true } as const;
 
 /** What the role of a host has its agent extract. */
 export function propertiesOf({ world }: Draft, { role }: KeptHost): readonly RoleProperty[] {
@@ -26,13 +26,13 @@ function tell(draft: Draft, entry: HostEntry): void {
   const wanted = propertiesOf(draft, kept);
   const { properties: told } = link;
   const { monoMs } = draft.now;
-  const isUnheard = told?.unheard !== undefined && monoMs - told.unheard.atMs >= repeatMs && answers(draft, entry);
+  const isUnheard = told?.heard === false && monoMs - told.atMs >= repeatMs && answers(draft, entry);
   if (told?.of === wanted && !isUnheard) return;
   const text = JSON.stringify(wanted);
   // Written anew as it was.
   if (told?.text === text && !isUnheard) return draft.changeLink(kept.name, { properties: { ...told, of: wanted } });
   const id = draft.world.newId();
-  draft.changeLink(kept.name, { properties: { of: wanted, text, unheard: { id, atMs: monoMs } } });
+  draft.changeLink(kept.name, { properties: { of: wanted, text, id, atMs: monoMs, heard: false } });
   draft.send({
     kind: 'message',
     host: kept.name,
@@ -49,10 +49,12 @@ function tell(draft: Draft, entry: HostEntry): void {
   });
 }
 
-/** Its agent has answered a message of that id, or refused it, and is not told again. What it extracts now is asked for. */
+/** Its agent has answered a message of that id, or refused it: what it extracts now is asked for, and it is not told again. */
 export function hearDefined(draft: Draft, { kept, link }: HostEntry, reply: string): void {
   const { properties: told } = link;
-  if (told?.unheard?.id !== reply) return;
-  draft.changeLink(kept.name, { properties: { of: told.of, text: told.text } });
-  draft.send({ kind: 'message', host: kept.name, message: { v: 1, kind: 'GETPROP', id: draft.world.newId(), names: [] } });
+  if (told === undefined || told.heard === (told.id === reply)) return;
+  // Once it has answered the last, an earlier one has come late, and taken its place.
+  const heard = !told.heard;
+  draft.changeLink(kept.name, { properties: { ...told, heard, atMs: heard ? told.atMs : draft.now.monoMs - repeatMs } });
+  if (heard) draft.send({ kind: 'message', host: kept.name, message: { v: 1, kind: 'GETPROP', id: draft.world.newId(), names: [] } });
 }

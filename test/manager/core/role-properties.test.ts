@@ -28,7 +28,7 @@ function told(): (readonly string[])[] {
 
 /** The id of what the agent was told last. */
 function lastId(): string {
-  return farm.state.hosts.get('post01')?.link.properties?.unheard?.id ?? 'none';
+  return farm.state.hosts.get('post01')?.link.properties?.id ?? 'none';
 }
 
 /** The agent answers it. */
@@ -115,6 +115,34 @@ describe('properties that a role defines', () => {
     hears();
     sent();
     edit('farm', [{ ...free }]);
+    farm.beat(12);
+    expect(told()).toEqual([]);
+  });
+
+  it('are told again where the agent answers an earlier message after the last: that came late, and took its place', () => {
+    farm.start('post01');
+    const earlier = lastId();
+    edit('farm', [free, total]);
+    hears();
+    sent();
+    farm.say('post01', { action: 'properties', reply: earlier });
+    farm.beat();
+    expect(told()).toEqual([['ram_free', 'ram_total']]);
+    hears();
+    hears();
+    farm.beat(12);
+    expect(told()).toEqual([]);
+  });
+
+  it('are not told again where the agent answers two changes one after the other', () => {
+    farm.start('post01');
+    hears();
+    edit('farm', [free, total]);
+    const earlier = lastId();
+    edit('farm', [total]);
+    sent();
+    farm.say('post01', { action: 'properties', reply: earlier });
+    hears();
     farm.beat(12);
     expect(told()).toEqual([]);
   });

@@ -1,3 +1,4 @@
+import type { Host } from '../../../src/model/host.ts';
 import type { Vm } from '../../../src/model/vm.ts';
 import type { Cluster, Document } from './cluster.ts';
 import { clusterOf } from './cluster.ts';
@@ -98,6 +99,11 @@ function randomCluster(random: Random): Cluster {
   });
 }
 
+/** What the role may define for its hosts. */
+const sets = [[], ['ram_free'], ['ram_free', 'ram_total']].map((names) =>
+  names.map((name) => ({ name, command: 'ram', parameters: name === 'ram_free' ? 'MemFree' : 'MemTotal', return_type: 'int', ticks: 300 })),
+);
+
 /** One thing that may happen now; a person's word about a dead machine is always true. */
 function randomHappening(sim: Simulator, random: Random): Happening | undefined {
   const machine = random.pick(sim.cluster.hosts).name;
@@ -112,6 +118,7 @@ function randomHappening(sim: Simulator, random: Random): Happening | undefined 
     { kind: 'EXECERR' },
     { kind: 'CONTROLVAL' },
     { kind: 'CONTROL' },
+    { kind: 'CONTROL', action: 'properties' },
   ]);
   const choices: (readonly [number, Happening | undefined])[] = [
     [8, { what: 'power-on', machine }],
@@ -185,6 +192,7 @@ function randomHappening(sim: Simulator, random: Random): Happening | undefined 
     [2, vm === undefined ? undefined : { what: 'ask', ask: { to: random.pick(['destroy', 'shutdown', 'reboot', 'clear'] as const), vm } }],
     [1, { what: 'ask', ask: { to: 'reboot-host', machine } }],
     [1, { what: 'put', document: { kind: 'Role', name: 'farm', networks: [{ bridge: 'inner', vlan: random.pick([12, 13]) }] } }],
+    [2, { what: 'put', document: { kind: 'Role', name: 'farm', properties: random.pick(sets) } }],
     [1, { what: 'ask', ask: { to: 'hold', reason: 'a person said so' } }],
     [2, { what: 'ask', ask: { to: 'hold' } }],
   ];
@@ -238,6 +246,7 @@ function restless(sim: Simulator): readonly string[] {
   const problems: string[] = [];
   const vms = sim.invariants.vms();
   for (const vm of vms) problems.push(...unmatched(sim, vm));
+  problems.push(...misled(sim, manager.hosts()));
   const room = sim.cluster.hosts.reduce((sum, { memoryMib }) => sum + memoryMib, 0) >= 6144;
   for (const { environment, wanted, state, reason } of manager.environments()) {
     const mine = new Set(vms.filter((vm) => vm.environment === environment.name).map(({ name }) => name));
@@ -246,6 +255,15 @@ function restless(sim: Simulator): readonly string[] {
       problems.push(`${environment.name}: ${live} run and ${wanted} are wanted (${state}: ${reason})`);
   }
   return problems;
+}
+
+/** Hosts whose agents extract something else than their role defines. */
+function misled(sim: Simulator, hosts: readonly Host[]): readonly string[] {
+  const wanted = sim.documents.current.roles.flatMap(({ properties }) => properties.map(({ name }) => name)).join(', ');
+  return hosts.flatMap(({ name, state }) => {
+    const extracted = sim.agent(name).sentProperties.join(', ');
+    return state !== 'online' || extracted === wanted ? [] : [`${name} extracts [${extracted}], and its role defines [${wanted}]`];
+  });
 }
 
 function unmatched(sim: Simulator, vm: Vm): readonly string[] {

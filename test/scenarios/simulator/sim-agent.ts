@@ -40,6 +40,11 @@ export class SimAgent {
     return this.#process;
   }
 
+  /** Names of properties that it extracts for the manager. */
+  get sentProperties(): readonly string[] {
+    return this.#properties.sent;
+  }
+
   setProperty(name: string, value: number): void {
     this.#properties.set(name, value);
   }

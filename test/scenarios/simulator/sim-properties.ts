@@ -23,6 +23,7 @@ export class SimProperties {
   readonly #numbers = new Map<string, number>();
   readonly #listeners = new Set<(extracted: Extracted) => void>();
   #process: ProcessClock | undefined;
+  #sent: LocalProperties | undefined;
 
   constructor(sim: Simulator, machine: string) {
     this.#sim = sim;
@@ -33,6 +34,11 @@ export class SimProperties {
     this.#numbers.set(name, value);
     this.#sim.world.say(this.#machine, `its ${name} is ${value}`);
     for (const listener of this.#listeners) listener(this.#extract([name]));
+  }
+
+  /** Names of what its agent extracts for the manager. */
+  get sent(): readonly string[] {
+    return this.#sent?.definitions().map(({ name }) => name) ?? [];
   }
 
   /** Its agent's process has ended. */
@@ -51,6 +57,7 @@ export class SimProperties {
       commands: propertyCommands,
       definitions: [],
     });
+    this.#sent = sent;
     let names = '';
     const both = (asked: readonly string[], of: (names: readonly string[]) => Extracted): Extracted => {
       const others = asked.filter((name) => !this.#numbers.has(name));
