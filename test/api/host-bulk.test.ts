@@ -16,7 +16,7 @@ beforeEach(() => {
   manager.duties.clear();
 });
 
-const post = (action: string, body: unknown, as: 'operator' | 'viewer' = 'operator') => rig.ask('POST', `/hosts:${action}`, { as, body });
+const post = (action: string, body: object, as: 'operator' | 'viewer' = 'operator') => rig.ask('POST', `/hosts:${action}`, { as, body });
 
 describe('several hosts', () => {
   it.each([

@@ -202,7 +202,10 @@ export class TriggerBook {
     if (advance.findings.length > 0) round.inputs ??= advance.inputs;
     if (round.agents.left > 0) return undefined;
     delete entry.round;
-    return this.#end(entry, round.said, round.inputs ?? advance.inputs, now, { wasCostly: round.agents.isCostly, updatedMs: round.updatedMs });
+    return this.#end(entry, round.said, round.inputs ?? advance.inputs, now, {
+      wasCostly: round.agents.isCostly,
+      updatedMs: round.updatedMs,
+    });
   }
 
   /** What became of each finding: its command is given out, or it is said why not. */
