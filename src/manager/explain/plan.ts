@@ -19,22 +19,17 @@ export function planNow(state: ManagerState, world: World, options: { readonly e
   tendMoves(draft);
   tendStarts(draft);
   const about = (name: string): boolean => environment === undefined || environment === name;
-  const staying = new Map(
-    [...staysByHost(draft)].flatMap(([host, vms]) => vms.map((each) => [each.vm, `${host} is being emptied, but ${stayText(each)}`])),
-  );
   const touched = new Set(draft.steps.map(({ vm }) => vm));
-  const kept = [...draft.vms.values()]
-    .filter((vm) => about(vm.environment) && !touched.has(vm.name))
-    .map((vm) => keptStep(vm, staying.get(vm.name)));
+  const kept = [...draft.vms.values()].filter((vm) => about(vm.environment) && !touched.has(vm.name)).map(keptStep);
   const steps = [...draft.steps.filter((step) => about(step.environment)), ...kept];
-  return { steps, notes: [...holds(draft), ...capacityNotes(draft, about)] };
+  return { steps, notes: [...holds(draft), ...stays(draft, about), ...capacityNotes(draft, about)] };
 }
 
-function keptStep(vm: KeptVm, staying: string | undefined): PlannedStep {
+function keptStep(vm: KeptVm): PlannedStep {
   const host = vm.claims[0]?.host;
   const where = host === undefined ? {} : { host };
   const action = vm.state === 'error' ? 'error' : host === undefined ? 'wait' : vm.state === 'stopping' ? 'stop' : 'keep';
-  return { action, vm: vm.name, environment: vm.environment, ...where, reason: `${vm.state}: ${staying ?? vm.reason}`, reasons: [] };
+  return { action, vm: vm.name, environment: vm.environment, ...where, reason: `${vm.state}: ${vm.reason}`, reasons: [] };
 }
 
 function holds(draft: Draft): Reason[] {
@@ -42,6 +37,15 @@ function holds(draft: Draft): Reason[] {
   return hold === undefined
     ? []
     : [{ about: 'manager', verdict: 'note', reason: `held, so nothing is fenced, given up or recovered: ${hold.reason}` }];
+}
+
+/** What a drain waits for, by its host. */
+function stays(draft: Draft, about: (environment: string) => boolean): Reason[] {
+  return [...staysByHost(draft)].flatMap(([host, vms]) =>
+    vms
+      .filter(({ vm }) => about(draft.vms.get(vm)?.environment ?? ''))
+      .map((each): Reason => ({ about: host, verdict: 'note', reason: stayText(each) })),
+  );
 }
 
 function capacityNotes(draft: Draft, about: (environment: string) => boolean): Reason[] {

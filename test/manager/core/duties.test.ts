@@ -118,9 +118,9 @@ describe('a VM of a paused environment', () => {
       { vm: 'gateway-1', reason: 'its environment gateway is paused: unpause it, or stop the VM' },
     ]);
     expect(explainVm(draft, 'gateway-1')?.map(({ reason }) => reason)).toContain(`post01 is being emptied, but ${stays}`);
-    expect(planNow(farm.state, farm.world(), {}).steps.map(({ reason }) => reason)).toEqual([
-      `running: post01 is being emptied, but ${stays}`,
-    ]);
+    const saysSo = { about: 'post01', verdict: 'note', reason: stays };
+    expect(planNow(farm.state, farm.world(), {}).notes).toContainEqual(saysSo);
+    expect(planNow(farm.state, farm.world(), { environment: 'other' }).notes).not.toContainEqual(saysSo);
   });
 
   it('is said to who drains the host, in place of the room that there is for it', () => {
