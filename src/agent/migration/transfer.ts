@@ -68,7 +68,8 @@ export async function transfer(
   return { ...end, timedOut, stalled, wasKilled };
 }
 
-function flushed(socket: TLSSocket): Promise<void> {
+/** Ends a connection when what was said last is on its way, and destroys it. */
+export function flushed(socket: TLSSocket): Promise<void> {
   return new Promise((resolve) => {
     const finish = (): void => {
       clearTimeout(timer);

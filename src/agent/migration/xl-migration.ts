@@ -10,7 +10,7 @@ import { readAnswer, readGreeting, writeLine } from './greeting.ts';
 import { canGoLive } from './going-live.ts';
 import { Leftovers } from './leftovers.ts';
 import { reachDoor } from './reach.ts';
-import { transfer } from './transfer.ts';
+import { flushed, transfer } from './transfer.ts';
 import type { TransferEnd } from './transfer.ts';
 import { receiveByXl, sendLive, sendStopped } from './xl-stream.ts';
 
@@ -158,6 +158,10 @@ export class XlMigration implements VmMigration {
       log.info({ vm: door.vm, from }, 'a VM has come from another host');
     } catch (error) {
       log.warn({ vm: door.vm, from, reason: messageOf(error) }, 'a VM has not come from another host');
+      if (error instanceof Refused) {
+        writeLine(socket, { refused: error.message.slice(0, 2000) });
+        await flushed(socket);
+      }
     } finally {
       socket.destroy();
       guest.over();
@@ -168,11 +172,6 @@ export class XlMigration implements VmMigration {
   async #receive(socket: TLSSocket, { vm, uuid }: DoorTo, guest: VmGuest): Promise<void> {
     const { program, greetingMs, stallMs, endingMs } = this.#options;
     const { signal } = this.#closing;
-    const refuse = (reason: string): never => {
-      writeLine(socket, { refused: reason.slice(0, 2000) });
-      socket.end();
-      throw new Error(reason);
-    };
     const greeting = await readGreeting(socket, greetingMs).catch((error: unknown) => refuse(messageOf(error)));
     if (greeting.uuid !== uuid || greeting.vm !== vm) refuse('another VM is waited for here');
     await guest.arrives(greeting.passport).catch((error: unknown) => refuse(messageOf(error)));
@@ -184,6 +183,13 @@ export class XlMigration implements VmMigration {
     await this.#leftovers.remove('incoming', vm, uuid);
     throw new Error(`xl migrate-receive: ${wordsOf(end)}`);
   }
+}
+
+/** Before anything of it was taken: who sends it is told why. */
+class Refused extends Error {}
+
+function refuse(reason: string): never {
+  throw new Refused(reason);
 }
 
 function outcomeOf(end: TransferEnd): Outcome {
