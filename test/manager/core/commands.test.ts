@@ -374,7 +374,7 @@ describe('what is not to be had', () => {
 });
 
 describe('a large farm', () => {
-  it('is looked at without a command, an event or a record where nothing is to be done', () => {
+  it('is looked at without a command, an event or a record where nothing is to be done', { timeout: 60_000 }, () => {
     const farm = new Farm({ environments: [environmentOf({ name: 'worker', instances: 'at-least-one', count: fixed(600) })] });
     farm.start(...Array.from({ length: 60 }, (_, index) => `post${index}`));
     for (let rounds = 0; rounds < 5; rounds++) farm.settle();
