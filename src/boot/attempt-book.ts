@@ -179,7 +179,7 @@ export class AttemptBook {
   async keep(attempt: Attempt, boot: RedeemedBoot | undefined): Promise<Redeemed> {
     const redeemed = await this.#writer.redeem(attempt, boot);
     if (redeemed.kind === 'kept') attempt.isKept = true;
-    else this.#takeBack(attempt, redeemed.by.attempt);
+    else if (!attempt.isKept) this.#takeBack(attempt, redeemed.by.attempt);
     return redeemed;
   }
 

@@ -22,6 +22,7 @@ import { assumedClient, type DecisionNow, type DecisionNowResult, profileOrigin 
 import type { ClientLookup } from './identify.ts';
 import { KnownClients } from './known-clients.ts';
 import type { ProvedBoots } from './proved-boots.ts';
+import { lateReason } from './redemption.ts';
 import { LoaderFolder } from './static-files.ts';
 import type { TemplateSet } from './template-set.ts';
 import { type TemplateCheck, TemplateShelf, type TemplateUse } from './template-shelf.ts';
@@ -204,7 +205,7 @@ export class BootDesk implements BootObserver {
     if (redemption.kind === 'refused') return refuse(redemption.reason);
     // The machine hears yes only when no restart of ours can make the token good again, and its boot is kept.
     const kept = await this.#book.keep(attempt, this.#redeemedBoot(attempt, name, { address: clientAddress, redeemedMs: atMs }));
-    if (kept.kind === 'late') return refuse(attempt.reason);
+    if (kept.kind === 'late') return refuse(lateReason(attempt, kept.by.attempt));
     const session = kept.boot === undefined ? undefined : this.#deps.boots?.kept(kept.boot, this.#facts.httpUrl(attempt.pins.subnet));
     this.#book.answered(attempt);
     return { accepted: true, ...(session !== undefined && { session }) };

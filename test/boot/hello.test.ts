@@ -362,6 +362,20 @@ describe('a hello of a machine that said hello to another server on the same dat
     expect(rig.store.boots.map(({ attempt }) => attempt)).toEqual(['post01-elsewhere']);
   });
 
+  it('is refused where it is a repeat, and was up all the same', async () => {
+    rig.boot();
+    const token = await rig.token();
+    await hello(token);
+    const redeem = rig.store.redeem.bind(rig.store);
+    rig.store.redeem = (...args) => {
+      elsewhere(rig.clock.now());
+      return redeem(...args);
+    };
+    expect(await hello(token)).toMatchObject({ accepted: false, reason: expect.stringContaining('post01-elsewhere') });
+    await rig.desk.close();
+    expect(await rig.store.load()).toMatchObject([{ state: 'up', redeemedFrom: address }]);
+  });
+
   it('is accepted where that was before', async () => {
     elsewhere(rig.clock.now());
     rig.clock.advance(1000);
