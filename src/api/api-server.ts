@@ -8,7 +8,8 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Log } from '../log.ts';
 import { buildApi } from './build-api.ts';
-import type { Api, ApiOptions } from './build-api.ts';
+import type { Api } from './api.ts';
+import type { ApiOptions } from './build-api.ts';
 import type { ControlPlane, ServicePlane } from './control-plane.ts';
 import { peerUid } from './peer-credentials.ts';
 

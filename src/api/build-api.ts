@@ -2,17 +2,10 @@ import cookie from '@fastify/cookie';
 import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify from 'fastify';
-import type {
-  FastifyBaseLogger,
-  FastifyInstance,
-  FastifyReply,
-  FastifyRequest,
-  RawReplyDefaultExpression,
-  RawRequestDefaultExpression,
-  RawServerDefault,
-} from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
+import type { Api } from './api.ts';
 import { controlAccess } from './access-control.ts';
 import { keepAuditTrail } from './audit-trail.ts';
 import { Authenticator } from './authenticator.ts';
@@ -39,22 +32,6 @@ export interface ApiOptions {
   readonly streams?: number;
   /** Of virtdom, for /health and the OpenAPI document. */
   readonly version?: string;
-}
-
-export type Api = FastifyInstance<
-  RawServerDefault,
-  RawRequestDefaultExpression,
-  RawReplyDefaultExpression,
-  FastifyBaseLogger,
-  TypeBoxTypeProvider
->;
-
-/** What the routes share beside the control plane. */
-export interface ApiParts {
-  readonly authenticator: Authenticator;
-  readonly hasher: PasswordHasher;
-  readonly streams: EventStreams;
-  readonly version: string;
 }
 
 const noQuery = shape('Nothing.', {});

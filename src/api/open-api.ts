@@ -1,8 +1,4 @@
 import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
-import { silentLog } from '../log.ts';
-import { systemClock } from '../clock.ts';
-import { buildApi } from './build-api.ts';
-import type { ControlPlane } from './control-plane.ts';
 import { namedSchemas } from './named-schemas.ts';
 
 /** Stands for the colon before an action while swagger takes colons for parameters. */
@@ -54,16 +50,6 @@ export function openApiOptions(version: string): FastifyDynamicSwaggerOptions {
       return named;
     },
   };
-}
-
-/** The document of all routes, without a service: what is committed, compared and served. */
-export async function openApiDocument(version = '0.1.0'): Promise<object> {
-  // No route touches the plane before a request. That it has boots gives it the routes of a process that boots machines.
-  const api = await buildApi({ clock: systemClock, log: silentLog, boots: {} } as ControlPlane, { version });
-  await api.ready();
-  const document = api.swagger();
-  await api.close();
-  return document;
 }
 
 /** Each schema that has a name stands once under `components`, and elsewhere as a reference. */

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { openApiDocument } from './open-api.ts';
+import { openApiDocument } from './open-api-document.ts';
 import { problemReference } from './problem-reference.ts';
 
 /** `node src/api/write-reference.ts`, in the checkout: writes what docs/ says of the API. */

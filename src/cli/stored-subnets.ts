@@ -2,7 +2,7 @@ import { networkInterfaces } from 'node:os';
 import { parseDocument } from '../machines/objects.ts';
 import { resolveSubnet } from '../machines/server-addresses.ts';
 import type { Subnet } from '../model/subnet.ts';
-import { openEngine } from '../store/engine.ts';
+import { openEngine } from '../store/open-engine.ts';
 import { readObjects } from '../store/object-table.ts';
 
 /**

@@ -3,8 +3,9 @@ import { backupFormat, backupVersion, readBackupFile, writeBackupFile } from './
 import type { BackupHeader, BackupLine } from './backup-file.ts';
 import { backupTables, seededTables } from './backup-tables.ts';
 import type { BackupTable } from './backup-tables.ts';
-import { databaseName, openEngine } from './engine.ts';
+import { databaseName } from './engine.ts';
 import type { Engine, EngineUse } from './engine.ts';
+import { openEngine } from './open-engine.ts';
 import { applySteps, migrations, readApplied, refuseNewer } from './migrate.ts';
 import { StoreError, reasonOf } from './store-error.ts';
 import type { Tables } from './tables.ts';

@@ -1,6 +1,4 @@
 import type { Kysely, Transaction } from 'kysely';
-import { postgresEngine } from './postgres.ts';
-import { sqliteEngine } from './sqlite.ts';
 import type { Tables } from './tables.ts';
 
 /** What any column holds. */
@@ -55,11 +53,6 @@ export interface FeedListener {
 
 /** `write` has a connection for each lane of writes; `read` and `backup` can do nothing else; `backup` and `whole` have no time limits. */
 export type EngineUse = 'write' | 'read' | 'backup' | 'whole';
-
-/** `database` is the path of an SQLite file or a postgres:// URL. Throws StoreError `store-open`. */
-export function openEngine(database: string, use: EngineUse): Engine {
-  return isPostgres(database) ? postgresEngine(database, use) : sqliteEngine(database, use);
-}
 
 export function isPostgres(database: string): boolean {
   return /^postgres(ql)?:\/\//.test(database);

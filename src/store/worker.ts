@@ -7,7 +7,7 @@ import { lookups, notices, prunes, reads, writes } from './calls.ts';
 import type { Query } from './calls.ts';
 import { isNamesake, unpackNotices } from './change-feed.ts';
 import type { Notice } from './change-feed.ts';
-import { openEngine } from './engine.ts';
+import { openEngine } from './open-engine.ts';
 import type { Engine, EngineUse } from './engine.ts';
 import { Health } from './health.ts';
 import { migrate } from './migrate.ts';

@@ -1,8 +1,6 @@
 import type { Preview } from '../boot/client-tree.ts';
 import { formatProblem, type TemplateProblem } from '../boot/template-error.ts';
 import type { TemplateSet } from '../boot/template-set.ts';
-import type { Clock } from '../clock.ts';
-import type { Log } from '../log.ts';
 import { type GrubCheck, grubScriptCheck } from './grub-script.ts';
 import { isServed } from './loaded-templates.ts';
 import { parentsOf, wholesOf } from './partials.ts';
@@ -24,9 +22,8 @@ import {
   refused,
   type TemplatePlan,
 } from './template-plans.ts';
-import { itself, TemplateStock } from './template-stock.ts';
-import type { TemplateStore, TemplateVersion } from './template-store.ts';
-import type { TemplateUser } from './template-user.ts';
+import { itself, TemplateStock, type TemplateStockParts } from './template-stock.ts';
+import type { TemplateVersion } from './template-store.ts';
 import type {
   PublishRequest,
   Refused,
@@ -39,16 +36,8 @@ import type {
   TemplateView,
 } from './template-view.ts';
 
-export interface TemplateLibraryParts {
-  readonly store: TemplateStore;
-  /** Of the shipped files. */
-  readonly folder: string;
-  readonly user: TemplateUser;
-  readonly clock: Clock;
-  readonly log: Log;
+export interface TemplateLibraryParts extends TemplateStockParts {
   readonly grubCheck?: GrubCheck;
-  /** Told of what happened once it is durable. Must not throw. */
-  readonly listener?: (notice: TemplateNotice) => void;
 }
 
 export type DiffReference = number | 'draft' | 'shipped' | 'published';

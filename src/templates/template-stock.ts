@@ -1,12 +1,24 @@
 import { formatProblem, type TemplateProblem, TemplatesError } from '../boot/template-error.ts';
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
 import { isServed, LoadedTemplates, served } from './loaded-templates.ts';
 import { readShipped } from './shipped-templates.ts';
 import type { ServedTemplates } from './template-check.ts';
-import type { TemplateLibraryParts } from './template-library.ts';
-import type { TemplateState, TemplateVersion } from './template-store.ts';
+import type { TemplateState, TemplateStore, TemplateVersion } from './template-store.ts';
+import type { TemplateUser } from './template-user.ts';
+import type { TemplateNotice } from './template-view.ts';
 import { TrialTimers } from './trial-timers.ts';
 
-export type TemplateStockParts = Pick<TemplateLibraryParts, 'store' | 'folder' | 'clock' | 'log' | 'user' | 'listener'>;
+export interface TemplateStockParts {
+  readonly store: TemplateStore;
+  /** Of the shipped files. */
+  readonly folder: string;
+  readonly user: TemplateUser;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Told of what happened once it is durable. Must not throw. */
+  readonly listener?: (notice: TemplateNotice) => void;
+}
 
 /** In the name of nobody: a trial that ran out, a file of the folder. */
 export const itself = 'virtdom';

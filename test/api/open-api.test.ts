@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { describe, expect, it } from 'vitest';
-import { openApiDocument } from '../../src/api/open-api.ts';
+import { openApiDocument } from '../../src/api/open-api-document.ts';
 import { problemReference } from '../../src/api/problem-reference.ts';
 
 const root = resolve(import.meta.dirname, '../..');

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildApi } from '../../src/api/build-api.ts';
-import type { Api } from '../../src/api/build-api.ts';
+import type { Api } from '../../src/api/api.ts';
 import type { ServicePlane } from '../../src/api/control-plane.ts';
 import { ApiRig, base } from './api-rig.ts';
 

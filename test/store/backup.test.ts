@@ -9,7 +9,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../../src/log.ts';
 import { backupDatabase, restoreDatabase } from '../../src/store/backup.ts';
 import { backupTables } from '../../src/store/backup-tables.ts';
-import { openEngine } from '../../src/store/engine.ts';
+import { openEngine } from '../../src/store/open-engine.ts';
 import { migrate, migrations } from '../../src/store/migrate.ts';
 import { openStore } from '../../src/store/store.ts';
 import { PostgresServer } from '../contract/postgres-server.ts';

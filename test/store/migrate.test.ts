@@ -5,7 +5,7 @@ import { sql } from 'kysely';
 import type { Kysely } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../../src/log.ts';
-import { openEngine } from '../../src/store/engine.ts';
+import { openEngine } from '../../src/store/open-engine.ts';
 import type { Engine } from '../../src/store/engine.ts';
 import { migrate, migrations } from '../../src/store/migrate.ts';
 import { lockMigrations, openSqlite } from '../../src/store/sqlite.ts';

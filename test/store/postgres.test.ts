@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CapturedLog, silentLog } from '../../src/log.ts';
 import type { Lease } from '../../src/model/lease.ts';
-import { openEngine } from '../../src/store/engine.ts';
+import { openEngine } from '../../src/store/open-engine.ts';
 import type { Store } from '../../src/store/store.ts';
 import { openStore } from '../../src/store/store.ts';
 import { PostgresServer } from '../contract/postgres-server.ts';

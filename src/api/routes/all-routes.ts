@@ -1,4 +1,4 @@
-import type { Api, ApiParts } from '../build-api.ts';
+import type { Api, ApiParts } from '../api.ts';
 import { bootsMachines } from '../control-plane.ts';
 import type { ControlPlane, ServicePlane } from '../control-plane.ts';
 import { addAuditRoutes } from './audit.ts';

@@ -1,4 +1,4 @@
-import type { Api } from '../build-api.ts';
+import type { Api } from '../api.ts';
 import type { ServicePlane } from '../control-plane.ts';
 import { cursorOf, positionOf } from '../cursor.ts';
 import type { AuditEntry } from '../../events/audit-store.ts';

@@ -4,7 +4,7 @@ import { timedStages } from '../../boot/usual-durations.ts';
 import type { TimedStage, UsualDurations as Usual } from '../../boot/usual-durations.ts';
 import type { LabEvent } from '../../events/event-store.ts';
 import { parseMac } from '../../model/mac.ts';
-import type { Api } from '../build-api.ts';
+import type { Api } from '../api.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { cursorOf, positionOf } from '../cursor.ts';
 import { sendTagged } from '../etag.ts';

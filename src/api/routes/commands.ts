@@ -1,5 +1,5 @@
 import type { ManagerCommand } from '../../manager/manager-control.ts';
-import type { Api } from '../build-api.ts';
+import type { Api } from '../api.ts';
 import type { ServicePlane } from '../control-plane.ts';
 import { sendTagged } from '../etag.ts';
 import { holds, pageOfItems, valuesOf } from '../listing.ts';

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Asked, EnvironmentStatus } from '../../manager/manager-control.ts';
 import type { StoredObject } from '../../machines/object-store.ts';
-import type { Api } from '../build-api.ts';
+import type { Api } from '../api.ts';
 import type { ServicePlane } from '../control-plane.ts';
 import { sendTagged } from '../etag.ts';
 import { holds, valuesOf } from '../listing.ts';

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { Breath } from '../../machines/breath.ts';
 import type { HostAnswer } from '../../manager/manager-control.ts';
 import type { Vm } from '../../model/vm.ts';
-import type { Api } from '../build-api.ts';
+import type { Api } from '../api.ts';
 import type { ServicePlane } from '../control-plane.ts';
 import { isDryRun } from '../idempotency.ts';
 import { ProblemError, problemBody } from '../problems.ts';

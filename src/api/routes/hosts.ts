@@ -1,4 +1,4 @@
-import type { Api } from '../build-api.ts';
+import type { Api } from '../api.ts';
 import type { ServicePlane } from '../control-plane.ts';
 import { sendTagged } from '../etag.ts';
 import { holds, labelsOf, naturalKey, pageOfItems, valuesOf } from '../listing.ts';

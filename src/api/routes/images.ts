@@ -1,7 +1,7 @@
 import { ImageError } from '../../images/image-error.ts';
 import type { PublishedVersion } from '../../images/published-version.ts';
 import { formatImageRef, parseImageName } from '../../model/image-manifest.ts';
-import type { Api } from '../build-api.ts';
+import type { Api } from '../api.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { sendTagged } from '../etag.ts';
 import { holds, pageOfItems } from '../listing.ts';

@@ -3,7 +3,7 @@ import { parseIpv4 } from '../../model/ipv4.ts';
 import type { Mac } from '../../model/mac.ts';
 import { parseMac } from '../../model/mac.ts';
 import type { ObjectSnapshot } from '../../machines/object-state.ts';
-import type { Api } from '../build-api.ts';
+import type { Api } from '../api.ts';
 import type { ControlPlane, LeaseList } from '../control-plane.ts';
 import { holds, pageOfItems, valuesOf } from '../listing.ts';
 import { ProblemError } from '../problems.ts';

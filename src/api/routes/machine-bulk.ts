@@ -3,7 +3,7 @@ import type { Selection as MachineSelection } from '../../machines/selection.ts'
 import { Breath } from '../../machines/breath.ts';
 import type { ItemResult } from '../../machines/bulk-change.ts';
 import type { FastifyRequest } from 'fastify';
-import type { Api } from '../build-api.ts';
+import type { Api } from '../api.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { isDryRun } from '../idempotency.ts';
 import { ProblemError, problemBody } from '../problems.ts';

@@ -1,6 +1,6 @@
 import { explainMachine } from '../../machines/explain.ts';
 import type { ExplainedValue } from '../../machines/explain.ts';
-import type { Api } from '../build-api.ts';
+import type { Api } from '../api.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { ProblemError } from '../problems.ts';
 import { optional, shape, text } from '../schemas/fields.ts';

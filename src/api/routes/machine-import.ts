@@ -3,7 +3,7 @@ import { importInThread } from '../../machines/import/import-in-thread.ts';
 import type { NotUnderstood } from '../../machines/import/import-report.ts';
 import type { ObjectSnapshot } from '../../machines/object-state.ts';
 import type { ObjectDocument } from '../../machines/object-store.ts';
-import type { Api } from '../build-api.ts';
+import type { Api } from '../api.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { actorOf } from '../request-context.ts';
 import { importResultSchema, importSchema } from '../schemas/apply.ts';

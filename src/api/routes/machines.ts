@@ -1,5 +1,5 @@
 import type { Static } from 'typebox';
-import type { Api } from '../build-api.ts';
+import type { Api } from '../api.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { checkMatch, sendTagged } from '../etag.ts';
 import { wrongCursor } from '../cursor.ts';

@@ -1,5 +1,5 @@
 import type { ManagerControl, ManagerStatus } from '../../manager/manager-control.ts';
-import type { Api } from '../build-api.ts';
+import type { Api } from '../api.ts';
 import type { ServicePlane } from '../control-plane.ts';
 import { note } from '../request-context.ts';
 import { shape } from '../schemas/fields.ts';

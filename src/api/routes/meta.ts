@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import type { Api, ApiParts } from '../build-api.ts';
+import type { Api, ApiParts } from '../api.ts';
 import type { ServicePlane } from '../control-plane.ts';
 import { problemAdvice } from '../problem-reference.ts';
 import { ProblemError, problemKinds, problemsPath } from '../problems.ts';

@@ -1,7 +1,7 @@
 import type { TObject, TSchema } from 'typebox';
 import type { ObjectKind } from '../../machines/object-schemas.ts';
 import type { ObjectDocument, StoredObject } from '../../machines/object-store.ts';
-import type { Api } from '../build-api.ts';
+import type { Api } from '../api.ts';
 import type { ServicePlane } from '../control-plane.ts';
 import { requireMatch, sendTagged } from '../etag.ts';
 import { pageOfItems } from '../listing.ts';

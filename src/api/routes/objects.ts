@@ -2,7 +2,7 @@ import { applyDocuments, asDocuments } from '../../machines/apply.ts';
 import type { AppliedObject, ApplyOutcome } from '../../machines/apply.ts';
 import { orderedDocuments } from '../../machines/export.ts';
 import type { ObjectDocument } from '../../machines/object-store.ts';
-import type { Api } from '../build-api.ts';
+import type { Api } from '../api.ts';
 import type { ServicePlane } from '../control-plane.ts';
 import { ProblemError } from '../problems.ts';
 import { actorOf } from '../request-context.ts';

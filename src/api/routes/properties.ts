@@ -1,6 +1,6 @@
 import type { Static } from 'typebox';
 import type { PropertyReading } from '../../manager/manager-control.ts';
-import type { Api } from '../build-api.ts';
+import type { Api } from '../api.ts';
 import type { ServicePlane } from '../control-plane.ts';
 import { holds, naturalKey, pageOfItems } from '../listing.ts';
 import type { Page } from '../schemas/page.ts';

@@ -1,5 +1,5 @@
 import type { ObjectSnapshot } from '../../machines/object-state.ts';
-import type { Api } from '../build-api.ts';
+import type { Api } from '../api.ts';
 import type { ServicePlane } from '../control-plane.ts';
 import { holds } from '../listing.ts';
 import { rolePageSchema, roleQuerySchema, roleSchema, roleWriteSchema } from '../schemas/role.ts';

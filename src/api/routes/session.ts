@@ -1,6 +1,6 @@
 import { clearSessionCookie, setSessionCookie } from '../access-control.ts';
 import type { Actor } from '../access.ts';
-import type { Api, ApiParts } from '../build-api.ts';
+import type { Api, ApiParts } from '../api.ts';
 import type { ServicePlane } from '../control-plane.ts';
 import { ProblemError } from '../problems.ts';
 import { actorOf } from '../request-context.ts';

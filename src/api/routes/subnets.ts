@@ -1,4 +1,4 @@
-import type { Api } from '../build-api.ts';
+import type { Api } from '../api.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { ipv4Number } from '../../model/ipv4.ts';
 import type { Ipv4 } from '../../model/ipv4.ts';

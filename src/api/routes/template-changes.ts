@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { TemplateChangeResult, TemplateRequest } from '../../templates/template-view.ts';
-import type { Api } from '../build-api.ts';
+import type { Api } from '../api.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { checkMatch, requireMatch, sendTagged } from '../etag.ts';
 import { isDryRun } from '../idempotency.ts';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { isAtMost } from '../access.ts';
 import type { ApiToken } from '../account-store.ts';
 import { secretHash, tokenPrefix } from '../authenticator.ts';
-import type { Api } from '../build-api.ts';
+import type { Api } from '../api.ts';
 import type { ServicePlane } from '../control-plane.ts';
 import { pageOfItems } from '../listing.ts';
 import { ProblemError } from '../problems.ts';

@@ -1,7 +1,7 @@
 import type { ObjectDocument } from '../../machines/object-store.ts';
 import { parseDocument } from '../../machines/objects.ts';
 import type { TriggerEvaluation, TriggerStatus } from '../../manager/manager-control.ts';
-import type { Api } from '../build-api.ts';
+import type { Api } from '../api.ts';
 import type { ServicePlane } from '../control-plane.ts';
 import { holds } from '../listing.ts';
 import { actorOf } from '../request-context.ts';

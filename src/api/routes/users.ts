@@ -1,6 +1,6 @@
 import type { User } from '../account-store.ts';
 import { isSocketOwner } from '../authenticator.ts';
-import type { Api, ApiParts } from '../build-api.ts';
+import type { Api, ApiParts } from '../api.ts';
 import type { ServicePlane } from '../control-plane.ts';
 import { sendTagged } from '../etag.ts';
 import { pageOfItems } from '../listing.ts';

@@ -1,6 +1,6 @@
 import type { ManagerControl } from '../../manager/manager-control.ts';
 import type { Vm } from '../../model/vm.ts';
-import type { Api } from '../build-api.ts';
+import type { Api } from '../api.ts';
 import type { ServicePlane } from '../control-plane.ts';
 import { sendTagged } from '../etag.ts';
 import { holds, naturalKey, pageOfItems, valuesOf } from '../listing.ts';
