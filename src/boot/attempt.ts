@@ -1,24 +1,12 @@
 import type { BootClient } from '../model/boot-decision.ts';
-import type { BootProfile, BootStage } from '../model/boot-profile.ts';
+import type { BootStage } from '../model/boot-profile.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
-import type { Mac } from '../model/mac.ts';
-import type { Machine } from '../model/machine.ts';
 import type { OneShot } from '../model/one-shot.ts';
-import type { Subnet } from '../model/subnet.ts';
 import type { Timer } from '../clock.ts';
+import type { AttemptPins } from './attempt-pins.ts';
 import type { SeenAttempt } from './attempt-rules.ts';
 import type { AttemptState, PinnedMenu, StageRecord, StoredAttempt } from './attempt-store.ts';
 import { grubPollPath } from './waiting.ts';
-
-/** What the first decision of an attempt fixes for all that comes after it. */
-export interface AttemptPins {
-  readonly machine: Machine;
-  readonly mac: Mac;
-  readonly subnet: Subnet;
-  readonly profile: BootProfile;
-  /** `dom0@3`. */
-  readonly image?: string;
-}
 
 /** Something that went wrong on the way, and the stages that it kept from being reached. */
 export interface Trouble {

@@ -2,7 +2,7 @@ import { type BootProfile, defaultStageSeconds, type MenuFile } from '../model/b
 import { dashedMac, type Mac } from '../model/mac.ts';
 import type { Machine } from '../model/machine.ts';
 import type { Subnet } from '../model/subnet.ts';
-import type { AttemptPins } from './attempt.ts';
+import type { AttemptPins } from './attempt-pins.ts';
 import { expandPath } from './loader-choice.ts';
 import { menuAt } from './menu-paths.ts';
 import { normalTreePath } from './tree-path.ts';
