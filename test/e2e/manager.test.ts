@@ -152,6 +152,24 @@ describe('two machines that are switched on', () => {
   });
 });
 
+describe('a VM that is moved to the other host', () => {
+  const pings = async (): Promise<number> => (await run.virtdom(['vm', 'console', 'worker-1'])).split(`ping ${server} ok`).length;
+
+  it('goes on there with all that it had, and was not started again', async () => {
+    const [before] = ready(await vms(), 'gateway');
+    const to = machines.find(({ name }) => name !== before?.host)?.name ?? '';
+    await run.virtdom(['vm', 'migrate', 'gateway-1', to]);
+    const all = await until('the gateway is there', 300, vms, (seen) => ready(seen, 'gateway')[0]?.host === to);
+    expect(ready(all, 'gateway')[0]?.ready?.address).toBe(before?.ready?.address);
+    const soFar = await pings();
+    await until('a worker pings through it', 60, pings, (count) => count > soFar);
+    // What it said when it was started it said on the other host.
+    expect(await run.virtdom(['vm', 'console', 'gateway-1'])).not.toMatch(/READY/);
+    const commands = await run.ask<{ readonly command: string }[]>('command', 'list', '--vm', 'gateway-1');
+    expect(commands.filter(({ command }) => command === 'vm.create')).toHaveLength(1);
+  });
+});
+
 describe('a machine that is switched off hard', () => {
   let lost: string;
   let left: string;
