@@ -114,6 +114,8 @@ async function vmsOf(environment: string): Promise<string[]> {
   return running(await vms(), environment).map(({ name }) => name);
 }
 
+const pings = async (): Promise<number> => (await run.virtdom(['vm', 'console', 'worker-1'])).split(`ping ${server} ok`).length;
+
 describe('two machines that are switched on', () => {
   it('become Dom0s with agents, and get their role', async () => {
     for (const { name } of machines) run.powerOn(name);
@@ -153,8 +155,6 @@ describe('two machines that are switched on', () => {
 });
 
 describe('a VM that is moved to the other host', () => {
-  const pings = async (): Promise<number> => (await run.virtdom(['vm', 'console', 'worker-1'])).split(`ping ${server} ok`).length;
-
   it('goes on there with all that it had, and was not started again', async () => {
     const [before] = ready(await vms(), 'gateway');
     const to = machines.find(({ name }) => name !== before?.host)?.name ?? '';

@@ -130,7 +130,8 @@ export class Dom0Rig {
     await network.ip('address', 'replace', `${address}/24`, 'dev', 'eth0');
     // Where an agent looks for the address of its host.
     await network.ip('link', 'delete', 'xenbr0').catch(() => undefined);
-    await network.ip('link', 'add', 'xenbr0', 'type', 'bridge');
+    await network.ip('link', 'add', 'xenbr0', 'up', 'type', 'veth', 'peer', 'name', 'carrier');
+    await network.ip('link', 'set', 'dev', 'carrier', 'up');
     await network.ip('address', 'add', `${address}/32`, 'dev', 'xenbr0');
     const menu = await this.#client.run('curl', '-sf', `http://${server}:8080/grub/${this.name}.conf`);
     const [, token] = /virtdom\.token=(\S+)/.exec(menu.text) ?? [];

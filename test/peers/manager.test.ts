@@ -178,10 +178,14 @@ describe('a manager that runs by itself, on the database of the service', { time
       ({ state }) => state === 'online',
     );
     const identity = post01.identityOf('gateway-1');
-    const moved = (host: string) => (seen: readonly VmView[]) =>
-      seen.some((vm) => vm.name === 'gateway-1' && vm.state === 'running' && vm.host === host && vm.ready !== undefined);
-    await virtdom('vm', 'migrate', 'gateway-1', 'post02');
-    await until('the gateway moved', 60, vms, moved('post02'));
+    // A host that has just come takes no VM for a moment.
+    await until(
+      'the gateway is sent',
+      30,
+      () => virtdom('vm', 'migrate', 'gateway-1', 'post02'),
+      () => true,
+    );
+    await until('the gateway moved', 60, vms, (seen) => ready('gateway', 1)(seen) && seen.some(({ host }) => host === 'post02'));
     expect(post02.calls).toEqual(['receive gateway-1']);
     expect(post02.identityOf('gateway-1')).toBe(identity);
     expect(post01.domains).not.toContain('gateway-1');
