@@ -55,6 +55,7 @@ export class Agent {
     const kept = await parts.record.load();
     const agent = new Agent(parts, kept.session);
     agent.#book.restore(kept.vms);
+    parts.migration.sweep((vm, uuid) => agent.#book.find(vm)?.uuid === uuid);
     agent.#watch.start();
     void agent.#facts.refresh();
     agent.#desk.restore(kept.commands);

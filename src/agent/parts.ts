@@ -96,6 +96,8 @@ export interface VmMigration {
     passport: VmPassport,
     timeoutMs: number,
   ): Promise<Outcome>;
+  /** Removes in a while what the ways of an earlier agent have left of such VMs: its xl may still be putting it in order. */
+  sweep(isOurs: (vm: string, uuid: string) => boolean): void;
   close(): Promise<void>;
 }
 

@@ -26,6 +26,7 @@ export interface ManagerSettings {
   /** From the last publication until an unanswered command is sent again. */
   readonly resendMs: number;
   readonly shutdownSeconds: number;
+  /** For all but the memory of the VM, which takes as long as there is of it. */
   readonly migrateSeconds: number;
   /** Ended commands are kept for so long. */
   readonly historyMs: number;

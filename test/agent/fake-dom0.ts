@@ -122,6 +122,7 @@ export class FakeMigration implements VmMigration {
   readonly sent: { readonly vm: string; readonly address: string; readonly key: string; readonly passport: VmPassport }[] = [];
   opening: Outcome = done;
   sending: Outcome = done;
+  isOurs: (vm: string, uuid: string) => boolean = () => false;
   readonly #xen: FakeXen;
 
   constructor(xen: FakeXen) {
@@ -137,6 +138,10 @@ export class FakeMigration implements VmMigration {
     this.sent.push({ vm, address, key, passport });
     if (this.sending.kind === 'done') this.#xen.remove(vm);
     return Promise.resolve(this.sending);
+  }
+
+  sweep(isOurs: (vm: string, uuid: string) => boolean): void {
+    this.isOurs = isOurs;
   }
 
   close() {

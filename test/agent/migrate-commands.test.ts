@@ -100,6 +100,15 @@ describe('a migration', () => {
     expect(dom0.migration.doors.size).toBe(0);
   });
 
+  it('that an earlier agent was at may have left something of its VMs: they are told by name and uuid', async () => {
+    const dom0 = await ruled();
+    await dom0.execute('x', 'vm.create', createArgs('worker-1'));
+    await dom0.killAgent();
+    await dom0.startAgent();
+    const { isOurs } = dom0.migration;
+    expect([isOurs('worker-1', uuid), isOurs('worker-1', 'another'), isOurs('byhand', uuid)]).toEqual([true, false, false]);
+  });
+
   it('that broke off may leave halves: destroying the VM destroys them as well', async () => {
     const dom0 = await ruled();
     dom0.xen.add('worker-1--migratedaway', { state: 'shutdown' });

@@ -41,10 +41,10 @@ export class Leftovers {
   }
 
   /** Those of an earlier agent, whose death has cut their ways. */
-  async sweep(isUnderWay: (vm: string) => boolean): Promise<void> {
+  async sweep(isLeft: (vm: string, uuid: string) => boolean): Promise<void> {
     for (const domain of await this.#list()) {
       const suffix = Object.values(halves).find((each) => domain.name.endsWith(each));
-      if (suffix !== undefined && !isUnderWay(domain.name.slice(0, -suffix.length))) await this.#destroy(domain);
+      if (suffix !== undefined && isLeft(domain.name.slice(0, -suffix.length), domain.uuid)) await this.#destroy(domain);
     }
   }
 

@@ -48,7 +48,7 @@ export class XlMigration implements VmMigration {
   readonly #leftovers: Leftovers;
   readonly #underWay = new Map<string, Promise<unknown>>();
   readonly #closing = new AbortController();
-  readonly #sweep: NodeJS.Timeout;
+  #sweep: NodeJS.Timeout | undefined;
 
   constructor(options: XlMigrationOptions) {
     this.#options = {
@@ -62,10 +62,9 @@ export class XlMigration implements VmMigration {
       sweepMs: 30_000,
       ...options,
     };
-    const { address, port, greetingMs: handshakeMs, clock, log, sweepMs } = this.#options;
+    const { address, port, greetingMs: handshakeMs, clock, log } = this.#options;
     this.#doors = new Doors({ address, port, handshakeMs, clock, log });
     this.#leftovers = new Leftovers(this.#options);
-    this.#sweep = setTimeout(() => void this.#leftovers.sweep((vm) => this.#underWay.has(vm)), sweepMs);
   }
 
   async open(door: DoorTo, guest: VmGuest): Promise<Outcome> {
@@ -94,6 +93,11 @@ export class XlMigration implements VmMigration {
       return Promise.resolve({ kind: 'failed', code: 'bad-arguments', reason: `${JSON.stringify(to.address)} is no address` });
     if (this.#underWay.has(vm)) return Promise.resolve({ kind: 'failed', code: 'refused', reason: `${vm} is on its way already` });
     return this.#track(vm, this.#send(vm, to, passport, timeoutMs));
+  }
+
+  sweep(isOurs: (vm: string, uuid: string) => boolean): void {
+    const isLeft = (vm: string, uuid: string): boolean => isOurs(vm, uuid) && !this.#underWay.has(vm);
+    this.#sweep ??= setTimeout(() => void this.#leftovers.sweep(isLeft), this.#options.sweepMs);
   }
 
   /** Who is not here yet stays where he is. */

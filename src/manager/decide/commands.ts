@@ -15,6 +15,8 @@ interface Issue<Name extends AgentCommandName> {
   readonly seq?: number;
   readonly reason: string;
   readonly author: string;
+  /** Where it takes longer than others of its kind. */
+  readonly answerMs?: number;
 }
 
 /** Makes a command for a host's agent. It is sent when it is durable, and where the agent is not here, when it is back. */
@@ -36,7 +38,7 @@ export function issueCommand<Name extends AgentCommandName>(draft: Draft, entry:
     times: 0,
     boot: kept.boot ?? 0,
     session: kept.session,
-    expiresMs: wallMs + spec.answerMs,
+    expiresMs: wallMs + (issue.answerMs ?? spec.answerMs),
     withinMs: spec.withinMs,
     ...(seq === undefined ? {} : { seq }),
     ...(spec.starts === true ? { starts: true } : {}),

@@ -4,8 +4,9 @@ import type { KeptVm } from '../state.ts';
 import { proofText } from './claim-end.ts';
 import { issueCommand, reachable } from './commands.ts';
 
-/** The door of the target stays open until the source cannot come any more. */
-const receiveSeconds = commandSpecs['vm.migrate'].answerMs / 1000;
+/** The slowest way that a migration waits for: 100 Mbit/s with others on it. */
+const mibPerSecond = 5;
+const longestSeconds = 6 * 3600;
 
 /** Claims on both hosts are durable before the source is told to send it. */
 export function startMove(draft: Draft, vm: KeptVm, to: string, reason: string, author: string): string | undefined {
@@ -17,12 +18,14 @@ export function startMove(draft: Draft, vm: KeptVm, to: string, reason: string, 
   if (!reachable(from) || !reachable(target)) return `both ${source.host} and ${to} have to be online`;
   const address = target.link.facts?.address;
   if (address === undefined) return `the agent of ${to} does not say at which address it takes VMs`;
-  const { migrateSeconds } = draft.world.settings;
+  const timeoutSeconds = Math.min(longestSeconds, draft.world.settings.migrateSeconds + Math.ceil(vm.memoryMib / mibPerSecond));
+  // Until the source cannot begin any more, and has said how it ended.
+  const answerMs = commandSpecs['vm.migrate'].withinMs * 2 + timeoutSeconds * 1000;
   const seq = vm.seq + 1;
   const key = draft.world.newKey();
   issueCommand(draft, target, {
     command: 'vm.receive',
-    args: { vm: vm.name, uuid: vm.uuid, claim: seq, key, waitSeconds: receiveSeconds },
+    args: { vm: vm.name, uuid: vm.uuid, claim: seq, key, waitSeconds: answerMs / 1000 },
     vm: vm.name,
     seq,
     reason,
@@ -30,10 +33,11 @@ export function startMove(draft: Draft, vm: KeptVm, to: string, reason: string, 
   });
   const command = issueCommand(draft, from, {
     command: 'vm.migrate',
-    args: { vm: vm.name, to: address, key, timeoutSeconds: migrateSeconds },
+    args: { vm: vm.name, to: address, key, timeoutSeconds },
     vm: vm.name,
     reason,
     author,
+    answerMs,
   });
   const { boot } = target.kept;
   const claim = { host: to, boot, session: target.kept.session, seq, takenMs: draft.now.wallMs, command: command.id };

@@ -478,9 +478,10 @@ describe('a way that breaks off', () => {
     expect(await send()).toMatchObject({ kind: 'failed', reason: /the agent ends/ });
   });
 
-  it('is swept up by the next agent: halves of VMs that are not on their way', async () => {
+  it('is swept up by the next agent: halves of its own VMs that are not on their way, and of nobody else', async () => {
     const { to, from } = await farm({ ofTarget: { sweepMs: 50 } });
-    to.domains.push(domain('worker-7--incoming'), domain('worker-8--migratedaway'), domain('worker-9'));
+    to.domains.push(domain('byhand--incoming'), domain('worker-7--incoming'), domain('worker-8--migratedaway'), domain('worker-9'));
+    to.migration.sweep((name) => name.startsWith('worker-'));
     await vi.waitUntil(() => to.destroyed.length === 2);
     expect([to.destroyed, from.destroyed]).toEqual([['worker-7--incoming', 'worker-8--migratedaway'], []]);
   });

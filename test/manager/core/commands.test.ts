@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { cancelCommand } from '../../../src/manager/ask/about-manager.ts';
 import { migrateVm, rebootVm, stopVm } from '../../../src/manager/ask/about-vms.ts';
 import { rebootHost, setDuty, setRole } from '../../../src/manager/ask/about-hosts.ts';
+import { startMove } from '../../../src/manager/decide/migration.ts';
 import { explainVm } from '../../../src/manager/explain/explain-vm.ts';
 import { Draft } from '../../../src/manager/draft.ts';
 import { Farm, domainOf, environmentOf, fixed, roleOf } from './farm.ts';
@@ -168,6 +169,20 @@ describe('a migration', () => {
     farm.answer(farm.open('vm.receive'));
     farm.refuse(farm.open('vm.migrate'));
     expect(JSON.stringify([...farm.state.ended.values()])).not.toContain(String(key));
+  });
+
+  it('may take longer the more memory there is, and the door is open for as long', () => {
+    const farm = running();
+    const seconds = (memoryMib: number): readonly [unknown, number, unknown] => {
+      const draft = farm.look();
+      const vm = draft.vms.get('gateway-1');
+      if (vm !== undefined) startMove(draft, { ...vm, memoryMib }, 'post02', 'asked', 'anna');
+      const [receive, migrate] = [...draft.open.values()];
+      return [migrate?.args['timeoutSeconds'], (migrate?.expiresMs ?? 0) - (migrate?.createdMs ?? 0), receive?.args['waitSeconds']];
+    };
+    expect(seconds(100)).toEqual([320, 440_000, 440]);
+    expect(seconds(10_000)).toEqual([2300, 2_420_000, 2420]);
+    expect(seconds(100_000_000)).toEqual([21_600, 21_720_000, 21_720]);
   });
 
   it('that arrived is not undone by what its target said of the time before it came', () => {
