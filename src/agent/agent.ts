@@ -103,7 +103,8 @@ export class Agent {
           }
           return isOfVm(command) ? vms.run(command, mayStart) : host.run(command);
         },
-        presenceOf: (vm) => (this.#watch.find(vm) !== undefined ? 'present' : this.#watch.sure ? 'absent' : 'unknown'),
+        presenceOf: (vm) =>
+          this.#watch.find(vm) !== undefined ? 'present' : this.#watch.sure && !vms.isOnItsWay(vm) ? 'absent' : 'unknown',
         findOut: (command) => vms.findOut(command),
       },
       (command) => void this.#afterCommand(command),
@@ -241,7 +242,7 @@ export class Agent {
       session: this.#ruling.session,
       ...(nonce !== undefined && { nonce }),
       domains: told.map((domain) => this.#domainReport(domain)),
-      settled: whole && this.#watch.sure && !this.#desk.isUnsettled && !this.#vms.isReceiving,
+      settled: whole && this.#watch.sure && !this.#desk.isUnsettled,
       busy: [...this.#desk.busy],
       ...(facts !== undefined && { facts }),
     });

@@ -67,9 +67,14 @@ export class CommandDesk {
     return [...this.#open.keys()].slice(0, 64);
   }
 
-  /** Whether a domain may come to life by a command that has not ended, or one of an earlier session is not over. */
+  /**
+   * Whether a domain may come to life by a command that has not ended, or one of an earlier session is not over. One that moves away may
+   * take hours, and concerns no other: its manager takes nothing about it for proof before the answer.
+   */
   get isUnsettled(): boolean {
-    return [...this.#open.values()].some(({ command, session }) => starting.has(command) || session < this.#ruling.session);
+    return [...this.#open.values()].some(
+      ({ command, session }) => (starting.has(command) && command !== 'vm.migrate') || session < this.#ruling.session,
+    );
   }
 
   /** Its domain is being made here; one that moves away runs until it is gone. */

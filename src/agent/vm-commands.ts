@@ -5,6 +5,11 @@ import type { AgentParts, CommandAnswer, Outcome, RecordedCommand, VmGuest } fro
 import type { VmBook } from './vm-book.ts';
 import type { StartOrder, VmStarter } from './vm-starter.ts';
 
+interface Arrival {
+  readonly vm: string;
+  hasBegun: boolean;
+}
+
 export type VmCommand = Extract<Command, { readonly command: `vm.${string}` }>;
 
 const destroyMs = 60_000;
@@ -19,7 +24,7 @@ export class VmCommands {
   readonly #book: VmBook;
   readonly #starter: VmStarter;
   readonly #changed: () => void;
-  readonly #arriving = new Set<string>();
+  readonly #arriving = new Set<Arrival>();
 
   /** `changed` is called when a VM that came from another host is here, or has not come. */
   constructor(parts: AgentParts, watch: DomainWatch, book: VmBook, starter: VmStarter, changed: () => void) {
@@ -30,9 +35,9 @@ export class VmCommands {
     this.#changed = changed;
   }
 
-  /** Whether a VM is on its way in. */
-  get isReceiving(): boolean {
-    return this.#arriving.size > 0;
+  /** It is coming here, or a half of it is there: whatever its name shows, it is not surely absent. */
+  isOnItsWay(vm: string): boolean {
+    return [...this.#arriving].some((each) => each.vm === vm) || halves(vm).some((name) => this.#watch.find(name) !== undefined);
   }
 
   run({ command, args }: VmCommand, mayStart: () => boolean): Promise<CommandAnswer> {
@@ -103,8 +108,13 @@ export class VmCommands {
   }
 
   async #destroy(vm: string): Promise<CommandAnswer> {
+    await this.#watch.look();
+    for (const name of halves(vm)) {
+      if (this.#watch.find(name) === undefined) continue;
+      await this.#parts.hypervisor.destroy(name);
+      await this.#watch.waitGone(name, destroyMs);
+    }
     const missing = await this.#missing(vm);
-    for (const name of halves(vm)) if (this.#watch.find(name) !== undefined) await this.#parts.hypervisor.destroy(name);
     if (missing !== undefined) return missing;
     const outcome = await this.#parts.hypervisor.destroy(vm);
     const presence = await this.#watch.waitGone(vm, destroyMs);
@@ -156,22 +166,28 @@ export class VmCommands {
     return outcome.kind === 'failed' ? { ...outcome, kind: 'EXECERR', domain: 'unknown' } : { kind: 'EXECVAL', result: {} };
   }
 
-  /** While its memory comes, silence about it proves nothing here. */
+  /** While its memory comes, nobody is told that it is not here. */
   #guest(vm: string, uuid: string, claim: number): VmGuest {
+    const arrival = { vm, hasBegun: false };
     return {
       arrives: async ({ config, files, ready }) => {
-        this.#arriving.add(vm);
+        arrival.hasBegun = true;
+        this.#arriving.add(arrival);
         await this.#parts.consoles.begin(vm);
         await this.#book.keep({ name: vm, uuid, claim, config, files, ...(ready !== undefined && { ready }) });
       },
-      over: () => void this.#arrived(vm),
+      over: () => {
+        if (arrival.hasBegun) void this.#arrived(arrival);
+      },
     };
   }
 
-  async #arrived(vm: string): Promise<void> {
+  async #arrived(arrival: Arrival): Promise<void> {
+    const { vm } = arrival;
     this.#watch.doubt();
     const presence = await this.#watch.confirm(vm);
-    if (this.#arriving.delete(vm) && presence === 'absent') await this.#book.forget(vm);
+    this.#arriving.delete(arrival);
+    if (presence === 'absent' && !this.isOnItsWay(vm)) await this.#book.forget(vm);
     this.#changed();
   }
 
@@ -202,6 +218,8 @@ export class VmCommands {
   async #missing(vm: string): Promise<CommandAnswer | undefined> {
     const presence = await this.#watch.confirm(vm);
     if (presence === 'present') return undefined;
+    if (this.isOnItsWay(vm))
+      return { kind: 'EXECERR', code: 'failed', reason: `${vm} is on its way between two hosts; wait until it is over`, domain: 'unknown' };
     const reason = presence === 'absent' ? `there is no domain ${vm}` : 'the domains of this host cannot be listed';
     return { kind: 'EXECERR', code: presence === 'absent' ? 'no-such-domain' : 'failed', reason, domain: presence };
   }

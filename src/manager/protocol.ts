@@ -159,7 +159,7 @@ const value = Type.Object({
   /** Seconds ago. */ age: Type.Number(),
 });
 /** Of the machine that says it: an older box may go on speaking by its name. */
-const ofBoot = { boot: whole };
+const ofBoot = { boot: Type.Optional(whole) };
 export const propVal = message('PROPVAL', { ...ofBoot, reply: Type.Optional(id), values: Type.Array(value, { maxItems: 256 }) });
 export const propList = message('PROPLIST', {
   ...ofBoot,

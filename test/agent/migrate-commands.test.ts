@@ -51,7 +51,7 @@ describe('a migration', () => {
     expect(dom0.record.vms.has('worker-1')).toBe(true);
   });
 
-  it('opens a door at the target, and while it comes silence about the VM proves nothing', async () => {
+  it('opens a door at the target, and while it comes the agent does not say that it is absent', async () => {
     const dom0 = await ruled();
     await dom0.pass(12_000);
     await dom0.execute('r', 'vm.receive', receive);
@@ -60,8 +60,9 @@ describe('a migration', () => {
     const door = dom0.migration.doors.get('worker-1');
     expect(door).toMatchObject({ uuid, key, waitMs: 120_000 });
     await door?.guest.arrives(passport);
-    await dom0.beat('n1');
-    expect(dom0.report.settled).toBe(false);
+    await dom0.execute('d', 'vm.shutdown', { vm: 'worker-1', timeoutSeconds: 5 });
+    await dom0.pass(6000);
+    expect(dom0.answers('d')).toMatchObject([{ code: 'failed', domain: 'unknown' }]);
     dom0.xen.add('worker-1');
     door?.guest.over();
     await settle();
@@ -87,6 +88,22 @@ describe('a migration', () => {
     expect(dom0.record.vms.size).toBe(0);
     await dom0.beat('n1');
     expect(dom0.report).toMatchObject({ settled: true, domains: [] });
+  });
+
+  it('is asked for again while the first door is open: the end of that door says nothing of who comes by the second', async () => {
+    const dom0 = await ruled();
+    await dom0.execute('r', 'vm.receive', receive);
+    const first = dom0.migration.doors.get('worker-1');
+    await dom0.execute('s', 'vm.receive', { ...receive, claim: 10 });
+    const second = dom0.migration.doors.get('worker-1');
+    await second?.guest.arrives(passport);
+    first?.guest.over();
+    await settle();
+    await dom0.pass(12_000);
+    expect(dom0.record.vms.get('worker-1')).toMatchObject({ claim: 10 });
+    await dom0.execute('d', 'vm.shutdown', { vm: 'worker-1', timeoutSeconds: 5 });
+    await dom0.pass(6000);
+    expect(dom0.answers('d')).toMatchObject([{ domain: 'unknown' }]);
   });
 
   it('does not come where there is a domain of its name or uuid, or where nobody can look', async () => {

@@ -134,7 +134,7 @@ export class XlMigration implements VmMigration {
       if ('refused' in answer) return failed(`${address} does not take ${vm}: ${answer.refused}`);
       const xl = await (isLive ? sendLive : sendStopped)(program, vm);
       const end = await transfer(socket, xl, { withinMs: Math.max(0, untilMs - performance.now()), stallMs, endingMs, signal });
-      if (end.wasKilled) await this.#leftovers.resume(vm, uuid);
+      if (end.code !== 0) await this.#leftovers.resume(vm, uuid);
       await this.#leftovers.remove('away', vm, uuid);
       return outcomeOf(end);
     } catch (error) {

@@ -62,9 +62,10 @@ function destroyStray(draft: Draft, entry: HostEntry, name: string): void {
   issueCommand(draft, entry, { command: 'vm.destroy', args: { vm: name }, vm: name, reason, author: 'manager' });
 }
 
-/** Hosts that have a domain of this VM as far as they said last, with or without a claim. */
+/** Hosts that have a domain of this VM, or a half of it, as far as they said last, with or without a claim. */
 export function hostsSeenWith(draft: Draft, vm: string): readonly string[] {
   const hosts: string[] = [];
-  for (const [name, { link }] of draft.hosts) if (link.seen?.domains.has(vm) === true) hosts.push(name);
+  const names = [vm, `${vm}--incoming`, `${vm}--migratedaway`];
+  for (const [name, { link }] of draft.hosts) if (names.some((each) => link.seen?.domains.has(each) === true)) hosts.push(name);
   return hosts;
 }

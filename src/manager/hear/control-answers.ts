@@ -51,7 +51,7 @@ export function hearControlVal(draft: Draft, entry: HostEntry, message: AgentMes
     draft.changeLink(host, { facts: message.facts, factsCount: new Set(message.domains.map(({ name }) => name)) });
   }
   if (!ruled) return 'nothing-new';
-  if (message.action === 'properties') hearDefined(draft, entry, message.reply);
+  if (message.action === 'properties' && message.boot === kept.boot) hearDefined(draft, entry, message.reply);
   const before = draft.hosts.get(host)?.link.seen;
   if (before?.beatMs !== undefined && arrival.beatMs !== undefined && arrival.beatMs < before.beatMs) return 'nothing-new';
   const seen = seenOf(message, arrival.beatMs);

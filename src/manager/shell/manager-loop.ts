@@ -181,7 +181,7 @@ export class ManagerLoop {
   #hearProperties(host: string, message: PropertyMessage): void {
     const entry = this.state.hosts.get(host);
     if (entry?.link.agreed !== true || entry.kept.boot !== this.#surroundings.boots.newest(host)?.boot) return;
-    const other = otherBoot(entry.kept, message.boot);
+    const other = message.boot === undefined ? undefined : otherBoot(entry.kept, message.boot);
     if (other !== undefined) return this.take({ kind: 'refused', host, reason: other, flood: false });
     const { events, ask } = this.#reflexes.hear(host, message);
     for (const event of events) this.#tell(event);

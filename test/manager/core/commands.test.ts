@@ -171,6 +171,20 @@ describe('a migration', () => {
     expect(JSON.stringify([...farm.state.ended.values()])).not.toContain(String(key));
   });
 
+  it('that broke off keeps its VM from starting anew while a half of it is seen', () => {
+    const farm = new Farm({ environments: [gateway] });
+    farm.start('post01', 'post02');
+    Object.assign(farm.hosts.get('post02') ?? {}, {
+      domains: [{ ...domainOf('gateway-1'), name: 'gateway-1--incoming', state: 'paused' }],
+    });
+    farm.beat(3);
+    expect(farm.commands().filter((each) => each.startsWith('vm.create'))).toEqual([]);
+    expect(farm.vm('gateway-1').reason).toContain('post02');
+    Object.assign(farm.hosts.get('post02') ?? {}, { domains: [] });
+    farm.beat(3);
+    expect(farm.commands()).toEqual([expect.stringMatching(/^vm\.create gateway-1 /)]);
+  });
+
   it('may take longer the more memory there is, and the door is open for as long', () => {
     const farm = running();
     const seconds = (memoryMib: number): readonly [unknown, number, unknown] => {
