@@ -1,12 +1,13 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { BulkThread, type BulkThreadParts } from '../src/bulk-thread.ts';
 import { systemClock } from '../src/clock.ts';
 import { CapturedLog } from '../src/log.ts';
 import type { Observation } from '../src/model/boot-trace.ts';
 import { kernelNetwork } from '../src/net/kernel-network.ts';
+import { freePort } from './free-port.ts';
 import { TftpClient } from './tftp/tftp-client.ts';
 
 const cleanups: (() => Promise<unknown>)[] = [];
@@ -14,20 +15,8 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
-async function freePorts(): Promise<{ tftp: number; http: number }> {
-  const udp = createSocket('udp4');
-  udp.bind(0, '127.0.0.1');
-  await once(udp, 'listening');
-  const tcp = createServer().listen(0, '127.0.0.1');
-  await once(tcp, 'listening');
-  const ports = { tftp: udp.address().port, http: (tcp.address() as AddressInfo).port };
-  await new Promise<void>((resolve) => udp.close(resolve));
-  await new Promise((resolve) => tcp.close(resolve));
-  return ports;
-}
-
 async function rig(parts: Partial<BulkThreadParts> = {}, addresses: readonly string[] = ['127.0.0.1']) {
-  const ports = await freePorts();
+  const ports = { tftp: await freePort(), http: await freePort() };
   const log = new CapturedLog();
   const seen: Observation[] = [];
   const thread = new BulkThread({

@@ -8,6 +8,7 @@ import type { MqttBusOptions } from '../../src/bus/mqtt-bus.ts';
 import { systemClock } from '../../src/clock.ts';
 import type { Clock } from '../../src/clock.ts';
 import { CapturedLog } from '../../src/log.ts';
+import { freePort } from '../free-port.ts';
 
 const access = {
   publish: (machine: string) => [`agent/${machine}/out`, `agent/${machine}/presence`],
@@ -26,7 +27,7 @@ export class BrokerUnderTest implements AsyncDisposable {
 
   static async start(limits: Partial<BrokerLimits> = {}, clock: Clock = systemClock): Promise<BrokerUnderTest> {
     const under = new BrokerUnderTest();
-    await under.open(0, limits, clock);
+    await under.open(await freePort(), limits, clock);
     return under;
   }
 

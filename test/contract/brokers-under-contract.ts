@@ -5,6 +5,7 @@ import { MqttBus } from '../../src/bus/mqtt-bus.ts';
 import type { MqttBusOptions } from '../../src/bus/mqtt-bus.ts';
 import { systemClock } from '../../src/clock.ts';
 import { silentLog } from '../../src/log.ts';
+import { freePort } from '../free-port.ts';
 import { Cable } from './cable.ts';
 import { MosquittoServer } from './mosquitto-server.ts';
 import { NatsServer } from './nats-server.ts';
@@ -87,7 +88,8 @@ class Clients {
 
 export async function embeddedUnderContract(): Promise<BrokerUnderContract> {
   const password = 'of everybody';
-  const open = (port: number): Promise<EmbeddedBroker> =>
+  const port = await freePort();
+  const open = (): Promise<EmbeddedBroker> =>
     EmbeddedBroker.start({
       address: '127.0.0.1',
       port,
@@ -98,8 +100,7 @@ export async function embeddedUnderContract(): Promise<BrokerUnderContract> {
       maySubscribe: () => true,
       limits: { packetBurst: 10_000 },
     });
-  let broker = await open(0);
-  const { port } = broker;
+  let broker = await open();
   const clients = new Map<string, Clients>();
   const connect = (name: string, options?: { readonly will?: BusWill }): Promise<Connected> => {
     const ofName =
@@ -114,7 +115,7 @@ export async function embeddedUnderContract(): Promise<BrokerUnderContract> {
     connect,
     stop: () => broker.close(),
     start: async () => {
-      broker = await open(port);
+      broker = await open();
     },
     close: async () => {
       await Promise.all([...clients.values()].map((each) => each.close()));

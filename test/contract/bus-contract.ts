@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { beforeAll, expect, it, vi } from 'vitest';
 import type { Bus } from '../../src/bus/bus.ts';
 import type { BrokerUnderContract } from './brokers-under-contract.ts';
 
@@ -36,9 +36,8 @@ export function busContract(make: () => Promise<BrokerUnderContract>): void {
 
   beforeAll(async () => {
     broker = await make();
+    return () => broker.close();
   }, 60_000);
-
-  afterAll(() => broker.close());
 
   it('delivers what is published to several topics in the order of each, without a loss', async () => {
     const reader = await broker.connect('order-reader');

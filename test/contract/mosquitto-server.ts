@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { BrokerProcess, freePort } from './broker-process.ts';
+import { freePort } from '../free-port.ts';
+import { BrokerProcess } from './broker-process.ts';
 
 /** Mosquitto, with its state in a folder that goes away with it. */
 export class MosquittoServer {

@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BrokerProcess, freePort } from './broker-process.ts';
+import { freePort } from '../free-port.ts';
+import { BrokerProcess } from './broker-process.ts';
 
 /** nats-server with its MQTT, which keeps sessions and retained messages in JetStream, in a folder that goes away with it. */
 export class NatsServer {

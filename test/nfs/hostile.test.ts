@@ -4,7 +4,8 @@ import { CapturedLog, silentLog } from '../../src/log.ts';
 import type { Observation } from '../../src/model/boot-trace.ts';
 import { kernelNetwork } from '../../src/net/kernel-network.ts';
 import { NfsServer } from '../../src/nfs/nfs-server.ts';
-import { askUdp, freePorts, NfsClient } from './nfs-client.ts';
+import { freePort } from '../free-port.ts';
+import { askUdp, NfsClient } from './nfs-client.ts';
 import { handleKey, rpcCall, xdr } from './nfs-rig.ts';
 import { cidr } from './sample-image.ts';
 
@@ -14,7 +15,7 @@ let seen: Observation[];
 let ports: { port: number; mountPort: number; portmapPort: number };
 
 beforeEach(async () => {
-  const [port = 0, mountPort = 0, portmapPort = 0] = await freePorts(3);
+  const [port, mountPort, portmapPort] = [await freePort(), await freePort(), await freePort()];
   ports = { port, mountPort, portmapPort };
   log = new CapturedLog();
   seen = [];

@@ -1,5 +1,5 @@
 import { createSocket } from 'node:dgram';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { ByteReader } from '../../src/bytes/byte-reader.ts';
 import { RecordStream } from '../../src/nfs/record-stream.ts';
 import { framed, opaque, rpcCall, xdr } from './nfs-rig.ts';
@@ -77,18 +77,4 @@ export async function mount(port: number, path: string, host?: string): Promise<
   const status = reply.u32();
   if (status !== 0) throw new Error(`MOUNT answers ${status}`);
   return opaque(reply);
-}
-
-/** TCP ports that are free now. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => void server.listen(0, '0.0.0.0', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  for (const server of servers) server.close();
-  return ports;
 }

@@ -9,7 +9,8 @@ import { CapturedLog } from '../../src/log.ts';
 import type { Observation } from '../../src/model/boot-trace.ts';
 import { kernelNetwork } from '../../src/net/kernel-network.ts';
 import { NfsService, type NfsSettings } from '../../src/nfs/nfs-service.ts';
-import { askUdp, freePorts, mount, NfsClient } from './nfs-client.ts';
+import { freePort } from '../free-port.ts';
+import { askUdp, mount, NfsClient } from './nfs-client.ts';
 import { handleKey, opaque, rpcCall, xdr } from './nfs-rig.ts';
 import { blobFile, cidr, contents, sampleImage, sha256 } from './sample-image.ts';
 
@@ -48,7 +49,7 @@ describe('the NFS service', { timeout: 20_000 }, () => {
 
   beforeEach(async () => {
     dir = mkdtempSync(join(tmpdir(), 'virtdom-nfs-'));
-    const [port = 0, mountPort = 0, portmapPort = 0] = await freePorts(3);
+    const [port, mountPort, portmapPort] = [await freePort(), await freePort(), await freePort()];
     ports = { port, mountPort, portmapPort };
     log = new CapturedLog();
     seen = [];
@@ -236,7 +237,7 @@ describe('the NFS service', { timeout: 20_000 }, () => {
   });
 
   it('says which port is in use, by whom, and what to do; and leaves nothing running', async () => {
-    const [port = 0, mountPort = 0, portmapPort = 0] = await freePorts(3);
+    const [port, mountPort, portmapPort] = [await freePort(), await freePort(), await freePort()];
     const holder = createServer();
     await new Promise<void>((resolve) => void holder.listen(portmapPort, '0.0.0.0', resolve));
     const second = make({ port, mountPort, portmapPort });
@@ -250,7 +251,7 @@ describe('the NFS service', { timeout: 20_000 }, () => {
   });
 
   it('registers its services with the portmapper that is there, and takes them back', async () => {
-    const [port = 0, mountPort = 0] = await freePorts(2);
+    const [port, mountPort] = [await freePort(), await freePort()];
     const registrar = make({ port, mountPort, portmap: 'register', addresses: [] });
     // Ours refuses every SET, as rpcbind does for a service that another server has.
     await expect(registrar.start()).rejects.toThrow('rpcbind refuses to register program 100003 version 3 on tcp');

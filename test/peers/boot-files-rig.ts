@@ -1,9 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BulkThread } from '../../src/bulk-thread.ts';
@@ -11,6 +9,7 @@ import { systemClock } from '../../src/clock.ts';
 import { CapturedLog } from '../../src/log.ts';
 import type { BootFile } from '../../src/model/boot-file.ts';
 import type { Observation } from '../../src/model/boot-trace.ts';
+import { freePort } from '../free-port.ts';
 
 /** TFTP and HTTP as they run in the product, on free ports of the loopback, with a folder for what clients download. */
 export class BootFilesRig {
@@ -25,8 +24,8 @@ export class BootFilesRig {
 
   async start(): Promise<void> {
     this.directory = await mkdtemp(join(tmpdir(), 'virtdom-peers-'));
-    this.tftpPort = await freeUdpPort();
-    this.httpPort = await freeTcpPort();
+    this.tftpPort = await freePort();
+    this.httpPort = await freePort();
     this.#thread = new BulkThread({
       settings: {
         tftp: { port: this.tftpPort, maxBlockBytes: 1468, maxTransfers: 200 },
@@ -95,21 +94,4 @@ export async function run(command: string, args: readonly string[], cwd: string,
 
 export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
-}
-
-async function freeUdpPort(): Promise<number> {
-  const socket = createSocket('udp4');
-  socket.bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(resolve));
-  return port;
-}
-
-async function freeTcpPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

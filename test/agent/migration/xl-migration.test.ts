@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectPlain, createServer } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { connect } from 'node:tls';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { XlMigration } from '../../../src/agent/migration/xl-migration.ts';
@@ -10,6 +10,7 @@ import type { Domain, Outcome, VmPassport } from '../../../src/agent/parts.ts';
 import { pskCiphers } from '../../../src/bus/psk.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { CapturedLog } from '../../../src/log.ts';
+import { freePort } from '../../free-port.ts';
 import { ImitatedXl } from './imitated-xl.ts';
 import type { XlMode } from './imitated-xl.ts';
 
@@ -105,15 +106,6 @@ class Guest {
   isOver(): Promise<unknown> {
     return vi.waitUntil(() => this.overs > 0, { timeout: 15_000 });
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, targetAddress);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Between both hosts, and may break. */
