@@ -1,6 +1,7 @@
 import type { Claim, DeathProof } from '../../model/vm.ts';
 import type { Draft } from '../draft.ts';
 import type { KeptVm } from '../state.ts';
+import { hasArrived } from './arrival.ts';
 
 /** Starts that may fail: the first, one again on the same host, one elsewhere. */
 export const mostFailures = 3;
@@ -25,8 +26,7 @@ export function endClaim(draft: Draft, vm: KeptVm, claim: Claim, proof: DeathPro
   const ended = { host: claim.host, proof, atMs: draft.now.wallMs };
   if (claims.length > 0) {
     draft.keepVm({ ...vm, claims, ended });
-    const hasArrived = vm.move?.from === claim.host && proof.kind === 'agent';
-    if (hasArrived) return;
+    if (vm.move?.from === claim.host && proof.kind === 'agent' && hasArrived(draft, vm.name, vm.move)) return;
     draft.tell(
       'vm.recovering',
       'info',

@@ -1,6 +1,7 @@
 import { commandSpecs } from '../command-specs.ts';
 import type { Draft } from '../draft.ts';
 import type { KeptVm } from '../state.ts';
+import { hasArrived, hasDomain } from './arrival.ts';
 import { proofText } from './claim-end.ts';
 import { issueCommand, reachable } from './commands.ts';
 
@@ -64,6 +65,11 @@ export function settleMove(draft: Draft, vm: KeptVm): void {
   const [claim] = vm.claims;
   const settled: KeptVm = { ...rest, sinceMs: draft.now.wallMs };
   if (claim?.host === move.to) {
+    if (!hasArrived(draft, vm.name, move)) {
+      const reason = `its migration from ${move.from} was cut off: it goes on at ${move.to} if it is whole there, and else starts anew`;
+      draft.keepVm({ ...settled, state: 'starting', reason });
+      return;
+    }
     draft.keepVm({ ...settled, state: 'starting', reason: `moved to ${move.to}` });
     draft.tell(
       'vm.moved',
@@ -84,14 +90,8 @@ function proofOf({ ended }: KeptVm): { readonly proof?: string } {
 
 /** Its command has ended and both claims stand: both hosts are asked; if both have the domain, the older claim is right. */
 function watchBoth(draft: Draft, vm: KeptVm): void {
-  const there = vm.claims.map(({ host }) => {
-    const entry = draft.hosts.get(host);
-    const seen = entry?.link.agreed === true ? entry.link.seen : undefined;
-    const state = seen?.settled === true ? seen.domains.get(vm.name)?.state : undefined;
-    return state === 'running' || state === 'paused';
-  });
   const [, target] = vm.claims;
-  if (!there.every(Boolean) || target === undefined) return;
+  if (target === undefined || !vm.claims.every(({ host }) => hasDomain(draft, vm.name, host))) return;
   const entry = draft.hosts.get(target.host);
   if (entry === undefined || stopIsOpen(draft, vm.name, target.host)) return;
   draft.tellOnce(
