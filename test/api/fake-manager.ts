@@ -116,7 +116,8 @@ export const commands: readonly ManagerCommand[] = [
   commandOf('c-1', 50_000, { sentMs: nowMs - 50_000, endedMs: nowMs - 40_000, result: { domid: 3 } }),
   commandOf('c-2', 10_000, {
     host: 'post02',
-    command: 'vm.shutdown',
+    command: 'vm.migrate',
+    args: { vm: 'gateway-1', to: '10.77.0.11', key: 'a secret of two hosts' },
     vm: 'gateway-1',
     state: 'queued',
     reason: 'post02 is silent',

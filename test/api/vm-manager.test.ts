@@ -392,6 +392,12 @@ describe('commands', () => {
     expect((await rig.ask('GET', '/commands/c-9')).statusCode).toBe(404);
   });
 
+  it('do not show the key of a migration to anybody', async () => {
+    const args = { vm: 'gateway-1', to: '10.77.0.11' };
+    expect((await rig.ask('GET', '/commands/c-2', { as: 'admin' })).json<{ args: object }>().args).toEqual(args);
+    expect((await rig.ask('POST', '/commands/c-2:cancel', { as: 'admin' })).json<{ args: object }>().args).toEqual(args);
+  });
+
   it('are taken back', async () => {
     expect((await rig.ask('POST', '/commands/c-2:cancel', { as: 'operator' })).json()).toMatchObject({ id: 'c-2', state: 'cancelled' });
     expect((await rig.ask('POST', '/commands/c-9:cancel')).statusCode).toBe(404);

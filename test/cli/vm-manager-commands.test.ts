@@ -386,7 +386,7 @@ describe('the commands of the VM manager', () => {
   describe('command', () => {
     it('lists, shows and takes back what agents were told', async () => {
       expect(await good('command list')).toMatch(
-        /^ID +HOST +COMMAND +VM +STATE +SINCE +BY +REASON\nc-2 +post02 +vm\.shutdown +gateway-1 +queued +10s +manager +post02 is silent\nc-1 /,
+        /^ID +HOST +COMMAND +VM +STATE +SINCE +BY +REASON\nc-2 +post02 +vm\.migrate +gateway-1 +queued +10s +manager +post02 is silent\nc-1 /,
       );
       expect(await good('command list --state done -o name')).toBe('c-1\n');
       expect(await good('command get c-1')).toMatch(

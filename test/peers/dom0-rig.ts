@@ -42,7 +42,7 @@ case "$1" in
     sh -c "$5" <$D/to.$$ >$D/from.$$ &
     exec 8>$D/to.$$ 9<$D/from.$$
     read banner <&9 || { echo 'Migration failed, resuming at sender.' >&2; exit 1; }
-    { echo "$4 $(uuid "$4")"; head -c 20000000 /dev/zero; } >&8
+    { echo "$4 $(uuid "$4")"; head -c 10000000 /dev/zero; sleep $(cat $D/send-seconds); head -c 10000000 /dev/zero; } >&8
     read ready <&9 || { echo 'Migration failed, resuming at sender.' >&2; exit 1; }
     line $(id "$4") "$4--migratedaway" $(uuid "$4") >$D/domains/$4--migratedaway
     rm $D/domains/$4
@@ -95,6 +95,7 @@ export class Dom0Rig {
     writeFileSync(place('bin/xl'), fakeXl(this.#dir), { mode: 0o755 });
     writeFileSync(place('next'), '0\n');
     this.createSeconds = 0;
+    this.sendSeconds = 0;
   }
 
   static async plugIn(rig: ServeRig, name: string, mac: string): Promise<Dom0Rig> {
@@ -104,6 +105,11 @@ export class Dom0Rig {
   /** How long `xl create` takes from now on. */
   set createSeconds(seconds: number) {
     writeFileSync(join(this.#dir, 'create-seconds'), `${seconds}\n`);
+  }
+
+  /** How long `xl migrate` rests with half of the guest sent, from now on. */
+  set sendSeconds(seconds: number) {
+    writeFileSync(join(this.#dir, 'send-seconds'), `${seconds}\n`);
   }
 
   /** What `xl` was asked to change, in order. */

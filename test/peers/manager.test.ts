@@ -190,4 +190,24 @@ describe('a manager that runs by itself, on the database of the service', { time
     expect(post02.identityOf('gateway-1')).toBe(identity);
     expect(post01.domains).not.toContain('gateway-1');
   });
+
+  it('outlives the agent of the source that is killed in the middle of a migration, with one VM where it was', async () => {
+    if (post02 === undefined) throw new Error('there is no second host');
+    const identity = post02.identityOf('gateway-1');
+    const starts = creates('gateway-1');
+    post02.sendSeconds = 5;
+    await virtdom('vm', 'migrate', 'gateway-1', 'post01');
+    await vi.waitUntil(() => post01.domains.includes('gateway-1--incoming'), { timeout: 30_000, interval: 50 });
+    await post02.killAgent();
+    post02.startAgent();
+    await until(
+      'the gateway is where it was',
+      90,
+      () => ask<VmView & { readonly claims: readonly object[] }>('vm', 'get', 'gateway-1'),
+      ({ state, host, claims }) => state === 'running' && host === 'post02' && claims.length === 1,
+    );
+    expect(post02.identityOf('gateway-1')).toBe(identity);
+    expect(post01.domains.filter((name) => name.startsWith('gateway'))).toEqual([]);
+    expect(creates('gateway-1')).toBe(starts);
+  });
 });
