@@ -26,6 +26,9 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/peers/**', 'test/e2e/**'],
           setupFiles: ['test/fuzz-seed.ts'],
+          // Of what hangs, not of what is slow: a busy machine is no fault.
+          testTimeout: 20_000,
+          hookTimeout: 60_000,
         },
       },
       { test: { name: 'peers', include: ['test/peers/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false } },
