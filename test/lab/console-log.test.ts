@@ -27,6 +27,11 @@ it("starts a new line where GRUB's menu moves the cursor, and drops other escape
   expect(log.lines.map(({ text }) => text)).toEqual(['*dom0@1', ' Other server']);
 });
 
+it('drops what a terminal would act on, and keeps tabs', () => {
+  const log = consoleOf('\u0000a\u0007b\u001b(Bc\u001b[31m\td\u007f\u009b2Je\r\n');
+  expect(log.lines.map(({ text }) => text)).toEqual(['abc\td2Je']);
+});
+
 it('keeps characters that were cut in two', () => {
   const bytes = Buffer.from('grün\n', 'utf8');
   const log = new ConsoleLog(() => 0);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BootFilesRig, run, type Ran } from './boot-files-rig.ts';
 
@@ -46,8 +47,7 @@ afterAll(() => rig.close());
 
 /** The screen as SeaBIOS writes it to the serial port has jumps of the cursor anywhere, so white space says nothing. */
 function screen(): string {
-  // oxlint-disable-next-line no-control-regex -- escape sequences of ECMA-48 begin with one
-  return withoutSpace(boot.output.replaceAll(/\u001b\[[0-?]*[ -/]*[@-~]/g, ''));
+  return withoutSpace(stripVTControlCharacters(boot.output));
 }
 
 function withoutSpace(text: string): string {
